@@ -1,0 +1,1 @@
+"""loop: build, deploy, test, judge, report, fix, and turn again."""

@@ -1,0 +1,253 @@
+"""What a configuration says, as values: one environment, its services, suites, gates, goal and limits.
+
+Made by loop.config only. `${services.X.url}` and `${secret:VAR}` are still text here: the first is filled in when a
+service is deployed or a suite starts, the second at the last moment and never written anywhere.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+
+
+class BuildMode(StrEnum):
+    BUILDPACK = "buildpack"
+    DOCKERFILE = "dockerfile"
+    IMAGE = "image"
+    """Nothing is built: `image:` names what to deploy."""
+
+
+class Access(StrEnum):
+    KEEP = "keep"
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+class Proof(StrEnum):
+    """How it is known that a revision serves, strongest first (design section 6)."""
+
+    ANSWERED = "answered"
+    LOGGED = "logged"
+    ROUTED = "routed"
+
+
+class KnownIssues(StrEnum):
+    ALLOW = "allow"
+    FORBID = "forbid"
+
+
+class RateKind(StrEnum):
+    ADJUSTED = "adjusted"
+    RAW = "raw"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformTarget:
+    project: str
+    region: str
+    repository: str
+    """Artifact Registry path for images, `host/project/repo`."""
+    bucket: str
+    """Storage bucket for source archives."""
+    endpoint: str = "google"
+    """`google`, `emulator` (the embedded default), or the `host:port` of a running emulator."""
+    build_service_account: str | None = None
+    build_timeout: float = 1200.0
+    """Seconds."""
+    state: str = ".loop/emulator"
+    """Folder of the embedded emulator, relative to the user's repository."""
+
+    @property
+    def emulated(self) -> bool:
+        return self.endpoint != "google"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Where a service names its own revision: in a response header or in a key of its health answer's JSON."""
+
+    header: str | None = None
+    json: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    path: str = "/"
+    consecutive: int = 1
+    within: float = 120.0
+    """Seconds until a service that does not answer counts as unhealthy."""
+    identity: Identity | None = None
+    proof: Proof = Proof.LOGGED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    name: str
+    """The key in `services:`; the name people use."""
+    service: str
+    """Cloud Run's own name."""
+    source: str | None = None
+    """Folder below the root whose content is built."""
+    build: BuildMode = BuildMode.BUILDPACK
+    image: str | None = None
+    after: tuple[str, ...] = ()
+    health: Health = field(default_factory=Health)
+    env: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+    """Environment variable -> Secret Manager `name:version`."""
+    access: Access = Access.KEEP
+    url: str | None = None
+    """Replaces the address used by probes, suites and references (load balancer, custom domain)."""
+    port: int = 8080
+    template: dict[str, object] = field(default_factory=dict)
+    """Further settings in the API's own JSON names (issue 4)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """Something the services need and loop does not deploy; exactly one of `http`, `tcp` is given."""
+
+    name: str
+    http: str | None = None
+    tcp: str | None = None
+    expect: dict[str, str] = field(default_factory=dict)
+    within: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    pass_rate: Fraction
+    of: RateKind = RateKind.ADJUSTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """Exactly one of `pytest` (arguments) and `command` (+ `junit` glob) is given."""
+
+    name: str
+    pytest: tuple[str, ...] | None = None
+    command: str | None = None
+    junit: str | None = None
+    python: str | None = None
+    workdir: str = "."
+    env: dict[str, str] = field(default_factory=dict)
+    setup: str | None = None
+    list: str | None = None
+    minimum: int | None = None
+    sources: tuple[str, ...] = ()
+    timeout: float = 1800.0
+    """Seconds."""
+    priority: int = 100
+    gate: Gate | None = None
+    exercises: tuple[str, ...] = ()
+    trace: bool = True
+    retry_failed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    pass_rate: Fraction = Fraction(1)
+    of: RateKind = RateKind.ADJUSTED
+    known_issues: KnownIssues = KnownIssues.ALLOW
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    iterations: int = 10
+    """Iterations after Initial."""
+    no_progress: int = 3
+    time: float | None = None
+    """Seconds for the whole run."""
+    invalid: int = 3
+    """Invalid iterations in a row."""
+    rejected: int = 3
+    """Rejected fix attempts in a row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fix:
+    """What acts between two iterations: a command, or (`await_commit`) a person whose commit is awaited."""
+
+    command: str | None = None
+    await_commit: bool = False
+    timeout: float = 1800.0
+    protect: tuple[str, ...] = ()
+    """Git globs that the fixer may not touch."""
+    max_files: int | None = None
+    notes: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    link: tuple[str, ...] = ()
+    """Untracked paths of the user's tree that are linked into every worktree."""
+    setup: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capability:
+    name: str
+    patterns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A limit on a measured latency: of requests that match a path (`requests`), or of a recorded `property`."""
+
+    name: str
+    below: float
+    """Seconds for `requests`; for `property` in the unit that the property is recorded in."""
+    requests: str | None = None
+    property: str | None = None
+    percentile: int = 95
+    unit: str = "ms"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownIssue:
+    """A case that may fail with a given signature until a last day (UTC, inclusive, ISO date)."""
+
+    pattern: str
+    signature: str
+    owner: str
+    reason: str
+    until: str
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    before_deploy: str | None = None
+    after_deploy: str | None = None
+    before_suites: str | None = None
+    after_suites: str | None = None
+    on_end: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charter:
+    """The part of an environment that judges: frozen in the journal when a run starts (design section 4)."""
+
+    name: str
+    title: str
+    mission: str
+    platform: PlatformTarget
+    suites: tuple[Suite, ...]
+    capabilities: tuple[Capability, ...] = ()
+    targets: tuple[Target, ...] = ()
+    goal: Goal = field(default_factory=Goal)
+    limits: Limits = field(default_factory=Limits)
+    fix: Fix | None = None
+    hooks: Hooks = field(default_factory=Hooks)
+    workspace: Workspace = field(default_factory=Workspace)
+    known_issues: tuple[KnownIssue, ...] = ()
+    root: str = "."
+    """The monorepo folder that paths are relative to, below the repository's root."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """One configuration: what judges (`charter`), and what is judged and therefore read anew per iteration."""
+
+    charter: Charter
+    services: tuple[Service, ...]
+    dependencies: tuple[Dependency, ...] = ()

@@ -1,0 +1,301 @@
+"""What happened, in the past tense: the journal's lines and the only thing that state is folded from.
+
+`at` is stamped by the engine when an event is emitted; every other field is set by the action that emits it. Text in
+events is redacted before it is emitted. Adding a field with a default keeps old journals readable; anything else needs
+a new VERSION.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from loop.core.actions import Ending
+from loop.core.environment import Charter, Dependency, Proof, Service
+from loop.core.model import Change, Commit, Evidence, Failing, Judgement, Probe, Serving, SuiteResult, TrendRow, Verdict
+
+VERSION = 1
+UNSTAMPED = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    at: datetime = UNSTAMPED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    environment: str
+    number: int
+    uid: str
+    charter: Charter
+    ref: str | None = None
+    """`--ref`; None means HEAD, or a snapshot of a dirty tree."""
+    suites: tuple[str, ...] = ()
+    """`--suite`; empty means all. A partial run neither sets the baseline nor meets the goal."""
+    trend: tuple[TrendRow, ...] = ()
+    """The last five runs of the environment, oldest first."""
+    program: str = ""
+    """Version of loop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResumed(Event):
+    host: str
+    pid: int
+    ref: str | None = None
+    """The commit to go on from, when a run that waited for one is resumed."""
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterruptRequested(Event):
+    signal: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlinePassed(Event):
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPaused(Event):
+    """What only the operator can mend stopped the run; it can be resumed."""
+
+    message: str
+    where: str
+    hint: str
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded(Event):
+    ending: Ending
+    sentence: str
+    verdict: Verdict
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionStarted(Event):
+    """Emitted by the engine before an action is performed; the attempt counts from 1 and grows with every resume."""
+
+    action: str
+    """Class name, e.g. `BuildImage`."""
+    iteration: int | None
+    subject: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildStarted(Event):
+    """A process that an action started; resume checks that it is gone before the action is repeated."""
+
+    action: str
+    iteration: int
+    subject: str
+    pid: int
+    started: str
+    """The kernel's start time of the process, as guard.Child.started gives it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IterationStarted(Event):
+    iteration: int
+    commit: str
+    subject: str
+    author: str = ""
+    committed: datetime | None = None
+    uncommitted: bool = False
+    """The commit is a snapshot of a dirty tree."""
+    services: tuple[Service, ...]
+    dependencies: tuple[Dependency, ...] = ()
+    digests: dict[str, str] = field(default_factory=dict)
+    """Service name -> sha256 of its source as committed."""
+    change: Change | None = None
+    """Against the iteration before; None for Initial."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorktreeReady(Event):
+    iteration: int
+    path: str
+    """Relative to the user's repository."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceObserved(Event):
+    iteration: int
+    service: str
+    url: str
+    """Known before the first deployment."""
+    found: Serving | None
+    unchanged: bool
+    reason: str
+    """Why it is unchanged, or what differs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildSubmitted(Event):
+    iteration: int
+    service: str
+    build: str
+    """Cloud Build's id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageBuilt(Event):
+    iteration: int
+    service: str
+    image: str
+    """`repository/name@sha256:...`"""
+    reused: bool = False
+    """An earlier build of the same content was found."""
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildFailed(Event):
+    iteration: int
+    service: str
+    reason: str
+    log: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionRequested(Event):
+    iteration: int
+    service: str
+    revision: str
+    operation: str
+    """Full name of the long-running operation; recorded before it is waited for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionCreated(Event):
+    """The platform calls the revision ready and reads back the traffic that was asked for. Not yet proof that it serves."""
+
+    iteration: int
+    service: str
+    revision: str
+    serving: Serving
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionFailed(Event):
+    iteration: int
+    service: str
+    revision: str
+    reason: str
+    log: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionReady(Event):
+    """Proof that the revision serves, at the level that the service asks for."""
+
+    iteration: int
+    service: str
+    revision: str
+    level: Proof
+    serving: Serving
+    probe: Probe
+    probes: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceUnhealthy(Event):
+    """The health stayed red: for a fixer to repair."""
+
+    iteration: int
+    service: str
+    revision: str
+    reason: str
+    log: tuple[str, ...] = ()
+    probe: Probe | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceUnverified(Event):
+    """The platform calls it ready, but nothing proves that the wanted revision answers: the iteration is invalid."""
+
+    iteration: int
+    service: str
+    revision: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DependencyProbed(Event):
+    iteration: int
+    dependency: str
+    reachable: bool
+    detail: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteFinished(Event):
+    iteration: int
+    suite: str
+    attempt: int
+    result: SuiteResult
+    failing: tuple[Failing, ...] = ()
+    """Cases that did not pass (not the skipped), first 200."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingChecked(Event):
+    iteration: int
+    suite: str
+    serving: dict[str, str]
+    """Service name -> revision that serves now; empty text where the split has several."""
+    moved: tuple[str, ...] = ()
+    """Sentences, one per service that no longer serves what was verified."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IterationJudged(Event):
+    iteration: int
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportWritten(Event):
+    iteration: int
+    path: str
+    """Markdown report, relative to the user's repository."""
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixCommitted(Event):
+    iteration: int
+    commit: str
+    branch: str
+    commits: tuple[Commit, ...] = ()
+    restored: tuple[str, ...] = ()
+    """Protected files that were put back by a further commit."""
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixRejected(Event):
+    iteration: int
+    attempt: int
+    guard: str
+    """The guard that tripped, as a sentence."""
+    log: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixGaveUp(Event):
+    iteration: int
+    reason: str
+    log: tuple[str, ...] = ()
+
+
+RunEvent = (
+    RunStarted | RunResumed | InterruptRequested | DeadlinePassed | RunPaused | RunEnded | ActionStarted | ChildStarted
+    | IterationStarted | WorktreeReady | ServiceObserved | BuildSubmitted | ImageBuilt | BuildFailed | RevisionRequested
+    | RevisionCreated | RevisionFailed | RevisionReady | ServiceUnhealthy | ServiceUnverified | DependencyProbed
+    | SuiteFinished | ServingChecked | IterationJudged | ReportWritten | FixCommitted | FixRejected | FixGaveUp
+)  # fmt: skip
