@@ -24,6 +24,8 @@ class Ending(StrEnum):
     WAITING = "waiting for a commit"
     DEPLOY_FAILING = "deploy failing"
     INVALID = "results invalid"
+    PARTIAL = "selected suites passed"
+    """With `--suite`: green, but a partial run can not meet the goal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,8 @@ class RunPaused(Event):
     where: str
     hint: str
     exit_code: int
+    during: str = ""
+    """Class name of the action that met it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,214 @@
+"""The whole policy: which actions should be running now, given what happened so far.
+
+Pure: needs no clock (a deadline is the action AwaitUntil) and no result but those in the state. Read top to bottom, it
+is the loop: source, build, deploy, prove, test, judge, report, then turn or end.
+"""
+
+from datetime import timedelta
+
+from loop.core import stopping
+from loop.core.actions import (
+    Action,
+    AwaitUntil,
+    BuildImage,
+    CheckServing,
+    DeployRevision,
+    Ending,
+    EndRun,
+    JudgeIteration,
+    ObserveService,
+    PrepareWorktree,
+    ProbeDependency,
+    ProbeService,
+    ResolveSource,
+    RunFixer,
+    RunSuite,
+    WriteReport,
+)
+from loop.core.environment import Service
+from loop.core.model import ProblemKind, Verdict
+from loop.core.state import IterationState, RunState, ServiceState
+
+
+def decide(state: RunState) -> tuple[Action, ...]:
+    """The actions that should be running now; empty when this process has nothing left to do."""
+    if state.ended or state.paused or state.interrupted:
+        return _last_report(state)
+    if state.deadline_passed:
+        return (EndRun(ending=Ending.TIME, sentence=f"the limit of {_hours(state)} for the run has passed"),)
+    return (*_turn(state), *_deadline(state))
+
+
+def _last_report(state: RunState) -> tuple[Action, ...]:
+    writing_failed = state.paused is not None and state.paused.during == "WriteReport"
+    if not state.report_stale or writing_failed or state.current is None:
+        return ()
+    return (WriteReport(iteration=state.current.number),)
+
+
+def _deadline(state: RunState) -> tuple[Action, ...]:
+    limit = state.charter.limits.time
+    return () if limit is None else (AwaitUntil(at=state.started + timedelta(seconds=limit)),)
+
+
+def _turn(state: RunState) -> tuple[Action, ...]:
+    current = state.current
+    if current is None or state.next_commit:
+        return (ResolveSource(iteration=len(state.iterations)),)
+    if current.judgement is None:
+        return _iterate(state, current)
+    if not current.report:
+        return (WriteReport(iteration=current.number),)
+    ended = ending(state, current)
+    return (ended,) if ended else (RunFixer(iteration=current.number),)
+
+
+# one iteration: deploy, prove, test, judge
+
+
+def _iterate(state: RunState, it: IterationState) -> tuple[Action, ...]:
+    if _stopped_short(it):
+        return (JudgeIteration(iteration=it.number),)
+    deploying = tuple(a for s in it.definitions if (a := _service(it, s)) is not None)
+    worktree = () if it.worktree else (PrepareWorktree(iteration=it.number),)
+    if deploying or worktree:
+        return (*deploying, *worktree)
+    unknown = [d for d in it.dependencies if d.name not in it.probes]
+    if unknown:
+        return tuple(ProbeDependency(iteration=it.number, dependency=d.name) for d in unknown)
+    return (_test(state, it),)
+
+
+def _stopped_short(it: IterationState) -> bool:
+    """The product did not come up, or the results could not be believed: no suite is worth its time."""
+    broken = any(s.failure or s.unverified for s in it.services.values())
+    return broken or any(not p.reachable for p in it.probes.values())
+
+
+def _service(it: IterationState, service: Service) -> Action | None:
+    s, k = it.services[service.name], it.number
+    if s.settled:
+        return None
+    if not s.observed:
+        return ObserveService(iteration=k, service=s.name)
+    if s.created:
+        return ProbeService(iteration=k, service=s.name)
+    if not s.image:
+        return BuildImage(iteration=k, service=s.name)
+    return DeployRevision(iteration=k, service=s.name) if _may_deploy(it, service) else None
+
+
+def _may_deploy(it: IterationState, service: Service) -> bool:
+    """Builds never wait for `after:`; deployments do."""
+    return all(it.services[name].ready for name in service.after)
+
+
+def _test(state: RunState, it: IterationState) -> Action:
+    for suite in state.suites:
+        seen = it.suites[suite.name]
+        if seen.result is None:
+            return RunSuite(iteration=it.number, suite=suite.name)
+        if not seen.checked:
+            return CheckServing(iteration=it.number, suite=suite.name)
+        if seen.moved or seen.result.problems:
+            break
+    return JudgeIteration(iteration=it.number)
+
+
+# between two iterations: an honest reason to stop, or the fixer
+
+
+def ending(state: RunState, it: IterationState) -> EndRun | None:
+    """Why the run should end after this judged iteration; None when the fixer should act."""
+    return _met(state, it) or _operator_needed(it) or _exhausted(state, it) or _nobody_fixes(state, it)
+
+
+def _met(state: RunState, it: IterationState) -> EndRun | None:
+    judgement = it.judgement
+    assert judgement is not None
+    if judgement.goal_met:
+        known = sum(1 for f in judgement.failing if f.known)
+        if known:
+            return EndRun(ending=Ending.GOAL_MET_KNOWN, sentence=f"met but for {_count(known, 'known issue')}")
+        return EndRun(ending=Ending.GOAL_MET, sentence=judgement.rule)
+    if state.selected and judgement.verdict is Verdict.PASSED:
+        only = ", ".join(state.selected)
+        return EndRun(
+            ending=Ending.PARTIAL, sentence=f"{only} passed; the goal needs a run of all suites (leave out --suite)"
+        )
+    return None
+
+
+_OPERATOR = frozenset({ProblemKind.RUNNER_MISSING, ProblemKind.DEPENDENCY})
+
+
+def _operator_needed(it: IterationState) -> EndRun | None:
+    """No commit installs an interpreter or brings a database back: asking the fixer would waste its attempts."""
+    assert it.judgement is not None
+    problem = next((p for p in it.judgement.problems if p.kind in _OPERATOR), None)
+    return EndRun(ending=Ending.INVALID, sentence=problem.sentence) if problem else None
+
+
+def _exhausted(state: RunState, it: IterationState) -> EndRun | None:
+    limits = state.charter.limits
+    judged = tuple(i.judgement for i in state.iterations if i.judgement)
+    if it.fix.gave_up:
+        return EndRun(ending=Ending.FIXER_GAVE_UP, sentence=it.fix.gave_up.reason)
+    if len(it.fix.rejections) >= limits.rejected:
+        last = it.fix.rejections[-1].guard
+        return EndRun(ending=Ending.FIXES_REJECTED, sentence=f"{limits.rejected} attempts in a row; the last: {last}")
+    if stopping.invalid_in_a_row(judged) >= limits.invalid:
+        return EndRun(ending=Ending.INVALID, sentence=f"{limits.invalid} iterations in a row: {judged[-1].rule}")
+    if stopping.undeployed_in_a_row(judged) >= limits.no_progress:
+        return EndRun(ending=Ending.DEPLOY_FAILING, sentence=judged[-1].rule)
+    if stopping.oscillating(judged):
+        sentence = "the cases that did not pass are those of two iterations before"
+        return EndRun(ending=Ending.OSCILLATION, sentence=sentence)
+    if stopping.no_progress(judged) >= limits.no_progress:
+        sentence = f"{limits.no_progress} iterations in a row fixed no case and changed no failing case's signature"
+        return EndRun(ending=Ending.NO_PROGRESS, sentence=sentence)
+    return _budget(state, it)
+
+
+def _budget(state: RunState, it: IterationState) -> EndRun | None:
+    spent = it.number + sum(len(i.fix.rejections) for i in state.iterations)
+    if state.charter.fix and spent >= state.charter.limits.iterations:
+        return EndRun(ending=Ending.ITERATIONS, sentence=f"{_count(spent, 'iteration')} after Initial were allowed")
+    limit = state.charter.limits.time
+    if limit is None:
+        return None
+    left = timedelta(seconds=limit) - (state.last - state.started)
+    needed = state.last - it.started
+    if state.charter.fix and left < needed:
+        sentence = f"{_minutes(left)} are left and the last iteration took {_minutes(needed)}"
+        return EndRun(ending=Ending.TIME, sentence=sentence)
+    return None
+
+
+def _nobody_fixes(state: RunState, it: IterationState) -> EndRun | None:
+    if state.charter.fix:
+        return None
+    assert it.judgement is not None
+    if it.judgement.verdict is Verdict.INVALID:
+        return EndRun(ending=Ending.INVALID, sentence=it.judgement.rule)
+    if not it.judgement.deployed:
+        return EndRun(ending=Ending.DEPLOY_FAILING, sentence=it.judgement.rule)
+    return EndRun(ending=Ending.WAITING, sentence=f"{it.judgement.rule}; commit a fix, then: loop resume {state.name}")
+
+
+def service_open(service: ServiceState) -> bool:
+    """An operation was begun on the platform whose end is not known."""
+    requested = bool(service.operation) and service.created is None and service.failure is None
+    return requested or bool(service.build and not service.image and service.failure is None)
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def _hours(state: RunState) -> str:
+    return f"{(state.charter.limits.time or 0) / 3600:g} hours"
+
+
+def _minutes(delta: timedelta) -> str:
+    return f"{delta.total_seconds() / 60:.1f} minutes"
