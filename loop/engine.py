@@ -1,0 +1,222 @@
+"""Drives one run: starts what `decide` names and is not running, cancels what runs and is no longer named.
+
+There is no other way in which work starts or stops here. Every event is durable before anyone sees it. Time is stamped
+on events here and nowhere else.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from loop.core.actions import Action, iteration, subject
+from loop.core.decide import decide
+from loop.core.events import ActionStarted, Event, InterruptRequested, RunPaused
+from loop.core.model import Case
+from loop.core.state import RunState, evolve
+from loop.errors import Cancelled, LoopError
+from loop.journal import Journal, Run
+from loop.journal.rows import Batch
+
+UNWIND = 4.0
+"""Seconds that cancelled work has to end when nothing else is wanted."""
+_POLL = 0.1
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Observer(Protocol):
+    """Sees what happened; never changes it. `case` and `output` come from worker threads."""
+
+    def about_to(self, event: Event, state: RunState) -> None: ...
+    def saw(self, event: Event, state: RunState) -> None: ...
+    def case(self, iteration: int, suite: str, case: Case) -> None: ...
+    def output(self, subject: str, line: str) -> None: ...
+
+
+Perform = Callable[[Action, "Emit"], None]
+
+
+@dataclass(eq=False, slots=True)
+class _Worker:
+    action: Action
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    emitted: int = 0
+    """Events beside ActionStarted."""
+
+
+class Emit:
+    """What a worker may do beside its work: record events and rows, show cases, wait. Raises Cancelled when unwanted."""
+
+    def __init__(self, engine: "Engine", worker: _Worker) -> None:
+        self._engine = engine
+        self._worker = worker
+
+    @property
+    def state(self) -> RunState:
+        """The state as folded so far."""
+        return self._engine.state
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt at this action this is, from 1."""
+        action = self._worker.action
+        return self.state.attempt(type(action).__name__, iteration(action), subject(action))
+
+    def __call__(self, event: Event, cases: Sequence[Case] = (), batch: Batch | None = None) -> None:
+        """Returns when the event, and the case rows that belong to it, are durable and folded."""
+        self._engine.emit(event, cases, batch, self._worker)
+
+    def rows(self, batch: Batch, cases: Sequence[Case]) -> None:
+        """Returns when the rows are durable."""
+        self.check()
+        self._engine.journal.add_cases(self._engine.run, batch, cases)
+
+    def case(self, iteration: int, suite: str, case: Case) -> None:
+        for observer in self._engine.observers:
+            observer.case(iteration, suite, case)
+
+    def output(self, subject: str, line: str) -> None:
+        for observer in self._engine.observers:
+            observer.output(subject, line)
+
+    def check(self) -> None:
+        if self._worker.cancelled.is_set():
+            raise Cancelled
+
+    def wait(self, seconds: float) -> None:
+        if self._worker.cancelled.wait(seconds):
+            raise Cancelled
+
+
+class Engine:
+    def __init__(
+        self,
+        journal: Journal,
+        run: Run,
+        perform: Perform,
+        *,
+        observers: Sequence[Observer] = (),
+        clock: Clock = utc_now,
+    ) -> None:
+        self.journal = journal
+        self.run = run
+        self.state = journal.state(run)
+        self.observers = tuple(observers)
+        self._perform = perform
+        self._clock = clock
+        self._seq = journal.count(run)
+        self._changed = threading.Condition()
+        self._workers: list[_Worker] = []
+        self._signals: list[int] = []
+        self._crash: BaseException | None = None
+
+    def interrupt(self, signal: int) -> None:
+        """Safe in a signal handler: only notes the signal; the driving thread acts on it."""
+        self._signals.append(signal)
+
+    def drive(self) -> RunState:
+        """Returns when nothing is wanted any more: the run ended, is paused or was interrupted."""
+        with self._changed:
+            try:
+                self._turn_until_done()
+            finally:
+                self._unwind()
+        if self._crash:
+            raise self._crash
+        return self.state
+
+    def emit(
+        self, event: Event, cases: Sequence[Case] = (), batch: Batch | None = None, worker: _Worker | None = None
+    ) -> None:
+        with self._changed:
+            if self._crash or (worker and worker.cancelled.is_set()):
+                raise Cancelled
+            stamped = replace(event, at=self._clock())
+            for observer in self.observers:
+                observer.about_to(stamped, self.state)
+            self.journal.append(self.run, self._seq, stamped, cases, batch)
+            self._seq += 1
+            self.state = evolve(self.state, stamped)
+            if worker and not isinstance(event, ActionStarted):
+                worker.emitted += 1
+            for observer in self.observers:
+                observer.saw(stamped, self.state)
+            self._changed.notify_all()
+
+    def _turn_until_done(self) -> None:
+        while not self._crash:
+            if self._signals and not self.state.interrupted and not self.state.ended:
+                self.emit(InterruptRequested(signal=self._signals[0]))
+            wanted = decide(self.state)
+            self._align(wanted)
+            if not wanted:
+                return
+            self._changed.wait(_POLL)
+
+    def _align(self, wanted: Sequence[Action]) -> None:
+        for worker in self._workers:
+            if worker.action not in wanted:
+                worker.cancelled.set()
+        running = [w.action for w in self._workers]
+        for action in wanted:
+            if action not in running:
+                self._start(action)
+
+    def _start(self, action: Action) -> None:
+        worker = _Worker(action)
+        self._workers.append(worker)
+        threading.Thread(target=self._work, args=(worker,), name=type(action).__name__, daemon=True).start()
+
+    def _unwind(self) -> None:
+        for worker in self._workers:
+            worker.cancelled.set()
+        self._changed.wait_for(lambda: not self._workers, UNWIND)
+
+    def _work(self, worker: _Worker) -> None:
+        try:
+            self._attempt(worker)
+        except Cancelled:
+            pass
+        except LoopError as error:
+            self._pause(worker, error)
+        except BaseException as error:  # a defect of ours: the driving thread raises it again
+            self._crashed(error)
+        finally:
+            with self._changed:
+                self._workers.remove(worker)
+                self._changed.notify_all()
+
+    def _attempt(self, worker: _Worker) -> None:
+        action, name = worker.action, type(worker.action).__name__
+        number = self.state.attempt(name, iteration(action), subject(action)) + 1
+        started = ActionStarted(action=name, iteration=iteration(action), subject=subject(action), attempt=number)
+        self.emit(started, worker=worker)
+        self._perform(action, Emit(self, worker))
+        if not worker.emitted and not worker.cancelled.is_set():
+            raise RuntimeError(f"{action} ended without an event: it would be started for ever")
+
+    def _pause(self, worker: _Worker, error: LoopError) -> None:
+        paused = RunPaused(
+            message=error.message,
+            where=error.where,
+            hint=error.hint,
+            exit_code=error.exit_code,
+            during=type(worker.action).__name__,
+        )
+        try:
+            self.emit(paused, worker=worker)
+        except Cancelled:
+            pass
+        except BaseException as crash:  # the journal itself can not be written
+            self._crashed(crash)
+
+    def _crashed(self, error: BaseException) -> None:
+        with self._changed:
+            self._crash = self._crash or error
+            self._changed.notify_all()

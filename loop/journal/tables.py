@@ -1,0 +1,63 @@
+"""The tables, and how an old journal becomes a new one: a list of named steps, each applied once."""
+
+import sqlalchemy as sa
+
+SCHEMA = 1
+"""A journal with a higher number is refused, never rewritten."""
+
+metadata = sa.MetaData()
+
+meta = sa.Table("meta", metadata, sa.Column("key", sa.String, primary_key=True), sa.Column("value", sa.String))
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("uid", sa.String, nullable=False, unique=True),
+    sa.Column("environment", sa.String, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.UniqueConstraint("environment", "number"),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("run", sa.Integer, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("type", sa.String, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+names = sa.Table(
+    "names",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String, nullable=False, unique=True),
+)
+"""Case ids, suites and source files are written once and referred to by number: a passed case costs some 20 bytes."""
+
+_case_key = ("run", "iteration", "suite", "attempt", "case_id")
+
+cases = sa.Table(
+    "cases",
+    metadata,
+    *(sa.Column(key, sa.Integer, primary_key=True, autoincrement=False) for key in _case_key),
+    sa.Column("outcome", sa.Integer, nullable=False),
+    sa.Column("ms", sa.Integer),
+    sa.Column("source", sa.Integer),
+    sa.Column("details", sa.Text),
+    sqlite_with_rowid=False,
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("environment", sa.String, primary_key=True),
+    sa.Column("holder", sa.String, nullable=False),
+    sa.Column("host", sa.String, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("since", sa.String, nullable=False),
+    sa.Column("heartbeat", sa.String, nullable=False),
+    sa.Column("fence", sa.Integer, nullable=False),
+)
