@@ -6,9 +6,8 @@ on events here and nowhere else.
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Protocol
 
 from loop.core.actions import Action, iteration, subject
 from loop.core.decide import decide
@@ -18,6 +17,7 @@ from loop.core.state import RunState, evolve
 from loop.errors import Cancelled, LoopError
 from loop.journal import Journal, Run
 from loop.journal.rows import Batch
+from loop.perform.emit import Emit, Observer, Worker
 
 UNWIND = 4.0
 """Seconds that cancelled work has to end when nothing else is wanted."""
@@ -30,68 +30,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Observer(Protocol):
-    """Sees what happened; never changes it. `case` and `output` come from worker threads."""
-
-    def about_to(self, event: Event, state: RunState) -> None: ...
-    def saw(self, event: Event, state: RunState) -> None: ...
-    def case(self, iteration: int, suite: str, case: Case) -> None: ...
-    def output(self, subject: str, line: str) -> None: ...
-
-
-Perform = Callable[[Action, "Emit"], None]
-
-
-@dataclass(eq=False, slots=True)
-class _Worker:
-    action: Action
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    emitted: int = 0
-    """Events beside ActionStarted."""
-
-
-class Emit:
-    """What a worker may do beside its work: record events and rows, show cases, wait. Raises Cancelled when unwanted."""
-
-    def __init__(self, engine: "Engine", worker: _Worker) -> None:
-        self._engine = engine
-        self._worker = worker
-
-    @property
-    def state(self) -> RunState:
-        """The state as folded so far."""
-        return self._engine.state
-
-    @property
-    def attempt(self) -> int:
-        """Which attempt at this action this is, from 1."""
-        action = self._worker.action
-        return self.state.attempt(type(action).__name__, iteration(action), subject(action))
-
-    def __call__(self, event: Event, cases: Sequence[Case] = (), batch: Batch | None = None) -> None:
-        """Returns when the event, and the case rows that belong to it, are durable and folded."""
-        self._engine.emit(event, cases, batch, self._worker)
-
-    def rows(self, batch: Batch, cases: Sequence[Case]) -> None:
-        """Returns when the rows are durable."""
-        self.check()
-        self._engine.journal.add_cases(self._engine.run, batch, cases)
-
-    def case(self, iteration: int, suite: str, case: Case) -> None:
-        for observer in self._engine.observers:
-            observer.case(iteration, suite, case)
-
-    def output(self, subject: str, line: str) -> None:
-        for observer in self._engine.observers:
-            observer.output(subject, line)
-
-    def check(self) -> None:
-        if self._worker.cancelled.is_set():
-            raise Cancelled
-
-    def wait(self, seconds: float) -> None:
-        if self._worker.cancelled.wait(seconds):
-            raise Cancelled
+Perform = Callable[[Action, Emit], None]
 
 
 class Engine:
@@ -112,7 +51,7 @@ class Engine:
         self._clock = clock
         self._seq = journal.count(run)
         self._changed = threading.Condition()
-        self._workers: list[_Worker] = []
+        self._workers: list[Worker] = []
         self._signals: list[int] = []
         self._crash: BaseException | None = None
 
@@ -132,7 +71,7 @@ class Engine:
         return self.state
 
     def emit(
-        self, event: Event, cases: Sequence[Case] = (), batch: Batch | None = None, worker: _Worker | None = None
+        self, event: Event, cases: Sequence[Case] = (), batch: Batch | None = None, worker: Worker | None = None
     ) -> None:
         with self._changed:
             if self._crash or (worker and worker.cancelled.is_set()):
@@ -169,7 +108,7 @@ class Engine:
                 self._start(action)
 
     def _start(self, action: Action) -> None:
-        worker = _Worker(action)
+        worker = Worker(action)
         self._workers.append(worker)
         threading.Thread(target=self._work, args=(worker,), name=type(action).__name__, daemon=True).start()
 
@@ -178,7 +117,7 @@ class Engine:
             worker.cancelled.set()
         self._changed.wait_for(lambda: not self._workers, UNWIND)
 
-    def _work(self, worker: _Worker) -> None:
+    def _work(self, worker: Worker) -> None:
         try:
             self._attempt(worker)
         except Cancelled:
@@ -192,16 +131,26 @@ class Engine:
                 self._workers.remove(worker)
                 self._changed.notify_all()
 
-    def _attempt(self, worker: _Worker) -> None:
+    def _attempt(self, worker: Worker) -> None:
         action, name = worker.action, type(worker.action).__name__
         number = self.state.attempt(name, iteration(action), subject(action)) + 1
         started = ActionStarted(action=name, iteration=iteration(action), subject=subject(action), attempt=number)
         self.emit(started, worker=worker)
-        self._perform(action, Emit(self, worker))
+        self._perform(action, self._emit_for(worker))
         if not worker.emitted and not worker.cancelled.is_set():
             raise RuntimeError(f"{action} ended without an event: it would be started for ever")
 
-    def _pause(self, worker: _Worker, error: LoopError) -> None:
+    def _emit_for(self, worker: Worker) -> Emit:
+        return Emit(
+            worker=worker,
+            journal=self.journal,
+            run=self.run,
+            observers=self.observers,
+            post=self.emit,
+            folded=lambda: self.state,
+        )
+
+    def _pause(self, worker: Worker, error: LoopError) -> None:
         paused = RunPaused(
             message=error.message,
             where=error.where,
