@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLE = Path(__file__).parents[3] / "examples" / "agents"
+ROOT = Path(__file__).parents[3]
+EXAMPLE = ROOT / "examples" / "agents"
 SUITE = "examples/agents/tests/e2e/test_priority1_critical.py"
 OAUTH = "test_002_websocket_authentication_real"
 CHAT = "test_003_websocket_message_exchange_real"
@@ -50,7 +51,7 @@ def git(root: Path, *arguments: str) -> str:
 def clone(tmp_path: Path) -> Path:
     root = tmp_path / "clone"
     shutil.copytree(EXAMPLE, root / "examples/agents", ignore=shutil.ignore_patterns("__pycache__", ".*_cache"))
-    (root / "pyproject.toml").write_text("[tool.pytest.ini_options]\nfilterwarnings = ['error']\n")
+    shutil.copy(ROOT / "pyproject.toml", root)  # pytest's settings as loop's own runs of the suite have them
     git(root, "init", "--quiet")
     git(root, "add", "--all")
     git(root, "commit", "--quiet", "--message=start")
@@ -133,7 +134,7 @@ def graded(clone: Path) -> dict[str, Case]:
 
 
 def case_of(element: ET.Element) -> Case:
-    assert element.find("error") is None and element.find("skipped") is None, ET.tostring(element)
+    assert [child.tag for child in element if child.tag in ("error", "skipped")] == [], ET.tostring(element)
     failure = element.find("failure")
     message = None if failure is None else str(failure.get("message"))
     return Case(failure=message, seconds=float(str(element.get("time"))))
@@ -203,7 +204,8 @@ def test_the_fixer_says_when_a_patch_does_not_fit(
     git(clone, "commit", "--quiet", "--all", "--message=meddle")
     refused = fix()
     assert refused.returncode == 1
-    assert "1-jwt-config.patch" in refused.stderr and "settings.py" in refused.stderr
+    assert refused.stderr.startswith("1-jwt-config.patch: ")
+    assert "services/auth/settings.py" in refused.stderr
     assert git(clone, "status", "--porcelain") == ""
 
 
