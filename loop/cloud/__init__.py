@@ -1,0 +1,35 @@
+"""The platform: Google's own clients behind one class, errors mapped in one table, messages turned into values.
+
+Importing this package imports nothing of Google's.
+"""
+
+from loop.cloud.platform import Platform, connect
+from loop.cloud.values import (
+    BuildFailure,
+    Built,
+    Created,
+    Endpoints,
+    Observed,
+    Order,
+    Proven,
+    Request,
+    StartFailure,
+    Unhealthy,
+    Unproven,
+)
+
+__all__ = [
+    "BuildFailure",
+    "Built",
+    "Created",
+    "Endpoints",
+    "Observed",
+    "Order",
+    "Platform",
+    "Proven",
+    "Request",
+    "StartFailure",
+    "Unhealthy",
+    "Unproven",
+    "connect",
+]

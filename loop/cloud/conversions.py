@@ -1,0 +1,186 @@
+"""Google's messages to our values and back. Pure: no call is made here.
+
+Types of Google's are imported inside the functions that make them; those that only read one take it as it is.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from loop.cloud.settings import ingress, position
+from loop.cloud.values import Json
+from loop.core.model import Serving, Split
+from loop.core.names import LABEL_COMMIT, LABEL_DIGEST, LABEL_ITERATION, LABEL_RUN
+from loop.errors import ConfigError
+
+if TYPE_CHECKING:
+    from google.cloud.run_v2.types import Revision, RevisionTemplate, TrafficTarget, TrafficTargetStatus
+    from google.cloud.run_v2.types import Service as ServiceProto
+
+LATEST = 1
+REVISION = 2
+"""Numbers of run_v2's TrafficTargetAllocationType."""
+FAILED = 3
+SUCCEEDED = 4
+"""Numbers of run_v2's Condition.State."""
+
+
+def short(name: str) -> str:
+    """The last part of a resource name."""
+    return name.rpartition("/")[2]
+
+
+def json_from_proto(message: Any) -> Json:
+    """A proto-plus message in the API's own JSON names."""
+    from google.protobuf.json_format import MessageToDict
+
+    found: Json = MessageToDict(type(message).pb(message))
+    return found
+
+
+def serving_from_proto(service: "ServiceProto", revision: "Revision | None", url: str) -> Serving:
+    """What serves, as read back; `revision` is the one that takes all traffic, None where the split has several."""
+    labels = dict(revision.labels) if revision else {}
+    return Serving(
+        service=short(service.name),
+        url=url,
+        traffic=splits_from_proto(service),
+        revision=short(revision.name) if revision else "",
+        image=revision.containers[ingress(_containers(revision))].image if revision else "",
+        digest=labels.get(LABEL_DIGEST, ""),
+        run=labels.get(LABEL_RUN, ""),
+        iteration=labels.get(LABEL_ITERATION, ""),
+        commit=labels.get(LABEL_COMMIT, ""),
+        created=instant(revision.create_time) if revision else None,
+    )
+
+
+def _containers(revision: "Revision") -> list[Json]:
+    return [{"ports": list(container.ports)} for container in revision.containers]
+
+
+def splits_from_proto(service: "ServiceProto") -> tuple[Split, ...]:
+    """The split in force. An entry that follows the latest revision is shown as the revision that this is now."""
+    latest = short(service.latest_ready_revision)
+    return tuple(
+        Split(revision=short(_followed(entry, latest)), percent=entry.percent, tag=entry.tag)
+        for entry in service.traffic_statuses
+    )
+
+
+def sole_revision(splits: Iterable[Split]) -> str:
+    """The revision that takes all traffic; empty where there is none or several."""
+    taking = {split.revision for split in splits if split.percent}
+    return taking.pop() if len(taking) == 1 else ""
+
+
+def meant_revision(service: "ServiceProto") -> str:
+    """The revision that the specification gives all traffic to by name; empty where it follows the latest or splits."""
+    taking = {entry.revision if entry.type_ == REVISION else "" for entry in service.traffic if entry.percent}
+    return short(taking.pop()) if len(taking) == 1 else ""
+
+
+def _followed(entry: "TrafficTargetStatus", latest: str) -> str:
+    return latest if entry.type_ == LATEST or not entry.revision else entry.revision
+
+
+def traffic_to(revision: str, current: Iterable["TrafficTarget"]) -> list["TrafficTarget"]:
+    """All traffic to `revision`, by name; every tag stays where it is, without traffic (design section 8)."""
+    from google.cloud.run_v2.types import TrafficTarget
+
+    tagged = [TrafficTarget(type_=t.type_, revision=t.revision, tag=t.tag) for t in current if t.tag]
+    return [TrafficTarget(type_=REVISION, revision=revision, percent=100), *tagged]
+
+
+def template_from(current: "RevisionTemplate | None", wish: Json, dropped: set[str]) -> "RevisionTemplate":
+    """The template to send: `current` with what `wish` names in its place. Fields that this client does not know stay.
+
+    ConfigError where `wish` holds a name or a value that the API's messages do not have.
+    """
+    from google.cloud.run_v2.types import RevisionTemplate
+    from google.protobuf.json_format import ParseError
+
+    template = RevisionTemplate()
+    message = RevisionTemplate.pb(template)
+    if current is not None:
+        message.CopyFrom(RevisionTemplate.pb(current))
+    try:
+        _lay_over_containers(message.containers, wish.get("containers"), dropped)
+        _lay_over(message, {key: value for key, value in wish.items() if key != "containers"})
+    except ParseError as error:
+        raise ConfigError([f"template: {error}"]) from error
+    return template
+
+
+def _lay_over_containers(containers: Any, wishes: object, dropped: set[str]) -> None:
+    """The first wish is for the container that takes requests, the others for the one of their name."""
+    wish, *others = wishes if isinstance(wishes, list) and wishes else [{}]
+    if not containers:
+        containers.add()
+    main = containers[ingress([{"ports": list(c.ports)} for c in containers])]
+    for index in reversed([i for i, variable in enumerate(main.env) if variable.name in dropped]):
+        del main.env[index]
+    _lay_over(main, wish)
+    _lay_over_list(containers, others, "containers")
+
+
+def _lay_over(message: Any, wish: Mapping[str, object]) -> None:
+    from google.protobuf.json_format import ParseDict
+
+    fields = {field.json_name: field for field in message.DESCRIPTOR.fields}
+    for key, value in wish.items():
+        field = fields.get(key)
+        nested = field.message_type if field is not None else None
+        if field is None or nested is None or nested.full_name.startswith("google.protobuf."):
+            ParseDict({key: value}, message)
+        elif nested.GetOptions().map_entry:
+            _lay_over_map(getattr(message, field.name), key, value, message)
+        elif isinstance(value, list | tuple):
+            _lay_over_list(getattr(message, field.name), list(value), key)
+        elif isinstance(value, Mapping):
+            getattr(message, field.name).SetInParent()
+            _lay_over(getattr(message, field.name), value)
+        else:
+            ParseDict({key: value}, message)
+
+
+def _lay_over_map(present: Any, key: str, value: object, message: Any) -> None:
+    from google.protobuf.json_format import ParseDict
+
+    if isinstance(value, Mapping) and all(isinstance(v, str) for v in value.values()):
+        for name, text in value.items():
+            present[name] = text
+    else:
+        ParseDict({key: value}, message)
+
+
+def _lay_over_list(present: Any, wishes: list[object], field: str) -> None:
+    """Items are found by name, else by place. A variable is replaced whole: value and secret exclude each other."""
+    for index, wish in enumerate(wishes):
+        item: Mapping[str, object] = wish if isinstance(wish, Mapping) else {}
+        at = position([{"name": getattr(other, "name", None)} for other in present], item, index)
+        target = present.add() if at is None else present[at]
+        if field == "env":
+            target.Clear()
+        _lay_over(target, item)
+
+
+def failed_condition(revision: "Revision") -> str:
+    """Why the revision will not become ready, in the platform's words; empty while that is open or it is ready."""
+    failed = [c for c in revision.conditions if c.state == FAILED]
+    ready = [c for c in failed if c.type_ == "Ready"]
+    if not ready:
+        return ""
+    messages = [c.message for c in [*ready, *failed] if c.message]
+    return messages[0] if messages else "the platform calls it failed and gives no reason"
+
+
+def is_ready(revision: "Revision") -> bool:
+    return any(c.type_ == "Ready" and c.state == SUCCEEDED for c in revision.conditions)
+
+
+def instant(time: Any) -> datetime | None:
+    """A timestamp of proto-plus as a plain UTC datetime; None where it was not set."""
+    if not time:
+        return None
+    return datetime(time.year, time.month, time.day, time.hour, time.minute, time.second, time.microsecond, tzinfo=UTC)

@@ -1,0 +1,107 @@
+"""The one table from Google's errors to ours: what failed, on which object, and what to do next.
+
+Branches on exception classes and on machine-readable details (google.rpc.ErrorInfo, RetryInfo), never on message text.
+No exception of Google's libraries leaves this package.
+"""
+
+from google.api_core import exceptions as api
+from google.auth import exceptions as auth
+
+from loop.errors import (
+    AccessDenied,
+    BuildRejected,
+    Conflict,
+    Missing,
+    OperationTimeout,
+    PlatformError,
+    QuotaExceeded,
+    Unavailable,
+)
+
+GoogleError = (api.GoogleAPIError, auth.GoogleAuthError)
+"""What a call of Google's clients may raise."""
+
+LOGIN = "gcloud auth application-default login"
+AGAIN = "loop resume"
+
+TABLE: tuple[tuple[type[Exception], type[PlatformError], str, str], ...] = (
+    # exception, ours, what happened, next step; the first row that fits counts
+    (auth.DefaultCredentialsError, AccessDenied, "there are no Google credentials here", LOGIN),
+    (auth.GoogleAuthError, AccessDenied, "the Google credentials were refused", LOGIN),
+    (api.Unauthorized, AccessDenied, "the Google credentials were refused", LOGIN),
+    (api.Forbidden, AccessDenied, "permission denied", "ask the project's owner for the permission, then: loop resume"),
+    (api.NotFound, Missing, "it does not exist", "check project, region and name in the configuration"),
+    (api.TooManyRequests, QuotaExceeded, "a quota is used up", "wait, or raise the quota, then: loop resume"),
+    (api.Conflict, Conflict, "someone else changed it at the same time", AGAIN),
+    (api.PreconditionFailed, Conflict, "someone else changed it at the same time", AGAIN),
+    (
+        api.FailedPrecondition,
+        PlatformError,
+        "its present state does not allow that",
+        "see the message, then: loop resume",
+    ),
+    (
+        api.BadRequest,
+        PlatformError,
+        "the request was refused as invalid",
+        "correct the configuration, then: loop resume",
+    ),
+    (api.GatewayTimeout, OperationTimeout, "no answer in time", AGAIN),
+    (api.ServiceUnavailable, Unavailable, "it can not be reached", AGAIN),
+    (
+        api.MethodNotImplemented,
+        PlatformError,
+        "the platform does not offer this",
+        "compare `platform:` in the configuration",
+    ),
+    (api.ServerError, Unavailable, "the platform failed inside", AGAIN),
+)
+
+
+def translated(error: Exception, what: str, where: str) -> PlatformError:
+    """Our error for one of Google's, e.g. `updating the service: permission denied: run.services.update is missing`."""
+    for kind, ours, sentence, hint in TABLE:
+        if isinstance(error, kind):
+            return _named(error, ours, f"{what}: {sentence}", where, hint)
+    return PlatformError(f"{what}: {error}", where=where, hint=AGAIN)
+
+
+def from_status(code: int, message: str, what: str, where: str) -> PlatformError:
+    """Our error for the `error` of a long-running operation."""
+    error: Exception = api.from_grpc_status(code, message)  # type: ignore[no-untyped-call]
+    return translated(error, what, where)
+
+
+def rejected(error: PlatformError) -> PlatformError:
+    """A refused request to build is a BuildRejected; every other error stays what it is."""
+    if type(error) is PlatformError:
+        return BuildRejected(error.message, where=error.where, hint=error.hint)
+    return error
+
+
+def asked_delay(error: Exception) -> float | None:
+    """Seconds after which the platform asks to try again (google.rpc.RetryInfo)."""
+    from google.rpc.error_details_pb2 import RetryInfo
+
+    details = error.details if isinstance(error, api.GoogleAPICallError) else ()
+    for detail in details or ():
+        if isinstance(detail, RetryInfo):
+            return float(detail.retry_delay.seconds + detail.retry_delay.nanos / 1e9)
+    return None
+
+
+def _named(error: Exception, ours: type[PlatformError], sentence: str, where: str, hint: str) -> PlatformError:
+    message = getattr(error, "message", "") or str(error)
+    if isinstance(error, api.GoogleAPICallError):
+        facts = dict(error.metadata or {})
+        if error.reason == "IAM_PERMISSION_DENIED" and facts.get("permission"):
+            permission = facts["permission"]
+            hint = (
+                f"give the caller a role with {permission} (gcloud projects add-iam-policy-binding), then: loop resume"
+            )
+            return ours(f"{sentence}: {permission} is missing", where=facts.get("resource", where), hint=hint)
+        if error.reason == "SERVICE_DISABLED" and facts.get("service"):
+            return ours(
+                f"{sentence}: the API is not enabled", where=where, hint=f"gcloud services enable {facts['service']}"
+            )
+    return ours(f"{sentence}: {message}" if message else sentence, where=where, hint=hint)

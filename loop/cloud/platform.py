@@ -1,0 +1,131 @@
+"""The one Platform: what loop does to Cloud Run, Build, Storage and Logging, on Google or on an emulator.
+
+Synchronous and thread-safe: several services are built and deployed at once from worker threads. Waiting goes through
+the caller's `wait`, so that a cancellation ends it. Nothing of Google's is imported before it is needed.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from loop.cloud import settings
+from loop.cloud.builds import Builds, Output
+from loop.cloud.logs import Logs
+from loop.cloud.probes import EVIDENCE_WITHIN, Headers, Probes
+from loop.cloud.services import START_WITHIN, Services
+from loop.cloud.sources import Sources
+from loop.cloud.values import (
+    BuildFailure,
+    Built,
+    Created,
+    Endpoints,
+    Observed,
+    Order,
+    Proven,
+    Request,
+    StartFailure,
+    Unhealthy,
+    Unproven,
+)
+from loop.cloud.wire import Wire
+from loop.core.environment import PlatformTarget, Service
+from loop.core.model import Serving
+from loop.errors import Wait
+
+
+def connect(target: PlatformTarget, endpoints: Endpoints | None = None) -> "Platform":
+    """A platform for one project and region. Opens nothing yet: the first call does."""
+    return Platform(Wire(target, endpoints))
+
+
+class Platform:
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._logs = Logs(wire)
+        self._services = Services(wire, self._logs)
+        self._builds = Builds(wire, self._logs)
+        self._sources = Sources(wire)
+        self._probes = Probes(self._logs)
+
+    def close(self) -> None:
+        self._wire.close()
+
+    # observing
+
+    def url(self, service: Service, *, tag: str = "") -> str:
+        """Where the service (or one of its tags) answers; known before its first deployment."""
+        return self._services.url(service, tag)
+
+    def observe(self, service: Service, *, wait: Wait = time.sleep) -> Observed | None:
+        """What serves now and with which settings; None where the service does not exist. Reads only."""
+        return self._services.observe(service, wait)
+
+    def serving(self, service: Service, *, wait: Wait = time.sleep) -> Serving:
+        """What serves now; Missing where the service does not exist. Reads only."""
+        return self._services.serving(service, wait)
+
+    def difference(self, service: Service, found: Observed | None, *, env: Mapping[str, str], digest: str) -> str:
+        """Why the service has to be deployed anew, in words without values of `env`; empty where it is unchanged. Pure."""
+        return settings.difference(found, service, env, digest)
+
+    # building
+
+    def upload(self, archive: Path, digest: str, *, wait: Wait = time.sleep) -> str:
+        """The `gs://` name of the source archive; nothing is sent where it is there already."""
+        return self._sources.upload(archive, digest, wait)
+
+    def find_image(self, service: Service, digest: str, *, wait: Wait = time.sleep) -> str | None:
+        """The image, by digest, of an earlier successful build of the same content."""
+        return self._builds.find_image(service, digest, wait)
+
+    def find_build(self, service: Service, digest: str, *, wait: Wait = time.sleep) -> str | None:
+        """The id of a build of the same content that has not ended."""
+        return self._builds.find_open(service, digest, wait)
+
+    def submit_build(self, service: Service, digest: str, source: str, *, wait: Wait = time.sleep) -> str:
+        """Start a build of an uploaded archive; its id."""
+        return self._builds.submit(service, digest, source, wait)
+
+    def await_build(self, build: str, *, wait: Wait, output: Output | None = None) -> Built | BuildFailure:
+        """Wait until the build has ended; `output` takes its log, line by line."""
+        return self._builds.wait_for(build, wait, output)
+
+    # deploying
+
+    def request_revision(self, order: Order, *, wait: Wait) -> str:
+        """Ask for a revision that takes all traffic; the operation's name, "" where it exists already as ours."""
+        return self._services.request(order, wait)
+
+    def await_revision(
+        self, operation: str, service: Service, revision: str, *, wait: Wait, within: float = START_WITHIN
+    ) -> Created | StartFailure:
+        """Wait until the revision is ready and takes the traffic, or is known to have failed. `operation` may be ""."""
+        return self._services.wait_for(operation, service, revision, wait, within)
+
+    def probe(
+        self, service: Service, url: str, revision: str, *,
+        wait: Wait, evidence_within: float = EVIDENCE_WITHIN, headers: Headers = dict,
+    ) -> Proven | Unhealthy | Unproven:  # fmt: skip
+        """Health first, then proof at the level that the service asks for."""
+        return self._probes.prove(service, url, revision, wait, evidence_within=evidence_within, headers=headers)
+
+    # reading logs
+
+    def logs(
+        self, service: Service, *,
+        revision: str = "", since: datetime | None = None, until: datetime | None = None, limit: int = 1000,
+        wait: Wait = time.sleep,
+    ) -> tuple[str, ...]:  # fmt: skip
+        """The last lines that the service wrote, oldest first."""
+        return self._logs.lines(service.service, revision, since=since, until=until, limit=limit, wait=wait)
+
+    def requests(
+        self, service: Service, *,
+        since: datetime, until: datetime | None = None, trace: str = "", agent: str = "", limit: int = 10_000,
+        wait: Wait = time.sleep,
+    ) -> tuple[Request, ...]:  # fmt: skip
+        """Entries of the service's request log, oldest first."""
+        return self._logs.requests(
+            service.service, since=since, until=until, trace=trace, agent=agent, limit=limit, wait=wait
+        )

@@ -1,0 +1,115 @@
+"""What the platform is asked for and what it answers, as values without any type of Google's clients."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from loop.core.environment import Proof, Service
+from loop.core.model import Probe, Serving
+
+Json = dict[str, object]
+"""A message in the API's own JSON names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """Where an emulator listens; absent for Google. `grpc` is `host:port`, the others are http URLs or `host:port`."""
+
+    grpc: str
+    storage: str
+    admin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One wanted revision. Never printed and never stored: the resolved `env` may hold secrets."""
+
+    service: Service
+    revision: str
+    image: str
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    fence: int = 0
+    """The lease's fencing number (design section 7); 0 writes and checks none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """A service as found: what serves, and the settings of the revision that does."""
+
+    serving: Serving
+    settings: Json = field(default_factory=dict, repr=False)
+    """The serving revision's template; empty where the split has several. May hold secrets."""
+    meant: str = ""
+    """The revision that the specification gives all traffic to; empty where it follows the latest one or splits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    image: str
+    """`repository/name@sha256:...`"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildFailure:
+    """The source does not build: for a fixer to repair."""
+
+    reason: str
+    log: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """The platform calls the revision ready and reads back the traffic that was asked for."""
+
+    serving: Serving
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartFailure:
+    """The revision did not become ready: for a fixer to repair."""
+
+    reason: str
+    log: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    level: Proof
+    probe: Probe
+    """The last one."""
+    probes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unhealthy:
+    """The health stayed red: for a fixer to repair."""
+
+    reason: str
+    probe: Probe | None = None
+    log: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unproven:
+    """It answers, but nothing proves that the wanted revision does."""
+
+    reason: str
+    probe: Probe | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One entry of a service's request log."""
+
+    at: datetime
+    service: str
+    revision: str
+    method: str
+    url: str
+    status: int
+    seconds: float | None
+    agent: str = ""
+    trace: str = ""
+    """32 hex digits; empty where the request carried none."""
+    size: int = 0

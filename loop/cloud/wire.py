@@ -1,0 +1,118 @@
+"""Opens channels: the one place that knows whether it talks to Google or to an emulator on loopback.
+
+Clients are made when first needed, because importing them costs up to half a second.
+"""
+
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from loop.cloud.addresses import EmulatedAddresses, GoogleAddresses
+from loop.cloud.values import Endpoints
+from loop.core.environment import PlatformTarget
+from loop.errors import PlatformError
+
+if TYPE_CHECKING:
+    from google.cloud.devtools.cloudbuild_v1 import CloudBuildClient
+    from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
+    from google.cloud.run_v2 import RevisionsClient, ServicesClient
+    from google.cloud.storage import Client as StorageClient
+
+
+class Wire:
+    """Google's clients for one project and region. Thread-safe."""
+
+    def __init__(self, target: PlatformTarget, endpoints: Endpoints | None) -> None:
+        if target.emulated and endpoints is None:
+            raise PlatformError("the emulator's endpoints are not known", where=target.endpoint, hint="loop emulator")
+        self.target = target
+        self.endpoints = endpoints
+        self.addresses = GoogleAddresses(target) if endpoints is None else EmulatedAddresses(target, endpoints.admin)
+        self._opening = threading.Lock()
+        self._clients: dict[str, Any] = {}
+
+    @property
+    def makes_buckets(self) -> bool:
+        """On an emulator nobody else can have made the bucket for source archives."""
+        return self.endpoints is not None
+
+    @property
+    def services(self) -> "ServicesClient":
+        from google.cloud.run_v2 import ServicesClient
+        from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
+
+        client: ServicesClient = self._client(ServicesClient, ServicesGrpcTransport)
+        return client
+
+    @property
+    def revisions(self) -> "RevisionsClient":
+        from google.cloud.run_v2 import RevisionsClient
+        from google.cloud.run_v2.services.revisions.transports import RevisionsGrpcTransport
+
+        client: RevisionsClient = self._client(RevisionsClient, RevisionsGrpcTransport)
+        return client
+
+    @property
+    def builds(self) -> "CloudBuildClient":
+        from google.cloud.devtools.cloudbuild_v1 import CloudBuildClient
+        from google.cloud.devtools.cloudbuild_v1.services.cloud_build.transports import CloudBuildGrpcTransport
+
+        client: CloudBuildClient = self._client(CloudBuildClient, CloudBuildGrpcTransport)
+        return client
+
+    @property
+    def logging(self) -> "LoggingServiceV2Client":
+        from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
+        from google.cloud.logging_v2.services.logging_service_v2.transports import LoggingServiceV2GrpcTransport
+
+        client: LoggingServiceV2Client = self._client(LoggingServiceV2Client, LoggingServiceV2GrpcTransport)
+        return client
+
+    @cached_property
+    def storage(self) -> "StorageClient":
+        from google.cloud.storage import Client
+
+        if self.endpoints is None:
+            return _authenticated(lambda: Client(project=self.target.project))
+        from google.auth.credentials import AnonymousCredentials
+        from google.auth.transport.requests import AuthorizedSession
+
+        session: Any = AuthorizedSession(AnonymousCredentials())  # type: ignore[no-untyped-call]
+        session.trust_env = False  # a proxy for the outside world does not reach loopback
+        address = self.endpoints.storage
+        url = address if "://" in address else f"http://{address}"
+        return Client(project=self.target.project, _http=session, client_options={"api_endpoint": url})
+
+    def _client(self, client: Any, transport: Any) -> Any:
+        """The channel of one API: insecure to a loopback endpoint, Google's default credentials otherwise."""
+        name = client.__name__
+        with self._opening:
+            if name not in self._clients:
+                if self.endpoints is None:
+                    self._clients[name] = _authenticated(client)
+                else:
+                    self._clients[name] = client(transport=transport(channel=self._channel))
+            return self._clients[name]
+
+    @cached_property
+    def _channel(self) -> Any:
+        import grpc
+
+        assert self.endpoints is not None
+        return grpc.insecure_channel(self.endpoints.grpc, options=[("grpc.enable_http_proxy", 0)])
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.transport.close()
+
+
+def _authenticated(client: Callable[[], Any]) -> Any:
+    from google.auth.exceptions import GoogleAuthError
+
+    from loop.cloud.errors import translated
+
+    try:
+        return client()
+    except GoogleAuthError as error:
+        raise translated(error, "signing in to Google Cloud", "application default credentials") from error
