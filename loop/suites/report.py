@@ -1,0 +1,51 @@
+"""What the two kinds of runner have in common: the request for a suite's run, and what it gives back."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from loop.core.environment import Suite
+from loop.core.model import Case, Problem, SuiteResult
+from loop.errors import Wait
+from loop.guard import Child
+from loop.suites.process import Output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One suite to run: where, with what, and who hears of it."""
+
+    suite: Suite
+    root: Path
+    env: Mapping[str, str]
+    """The whole environment of the children, the suite's own `env:` included."""
+    scratch: Path
+    """A folder with mode 0700 for what children write raw."""
+    known: tuple[str, ...] | None
+    """The baseline's case ids, for a runner that can not say what it is about to run."""
+    on_child: Callable[[Child], None]
+    on_case: Callable[[Case], None]
+    on_collected: Callable[[int], None]
+    show: Callable[[str], None]
+    """Each line that a child writes, redacted."""
+    redact: Callable[[str], str]
+    wait: Wait
+
+    @property
+    def workdir(self) -> Path:
+        return self.root / self.suite.workdir
+
+    def output(self, name: str) -> Output:
+        return Output(self.scratch / name, self.redact, self.show)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A suite's result, and the files in the scratch folder with what its children wrote, not redacted."""
+
+    result: SuiteResult
+    raw: tuple[Path, ...]
+
+
+def redacted(problem: Problem, redact: Callable[[str], str]) -> Problem:
+    return Problem(kind=problem.kind, sentence=redact(problem.sentence), output=redact(problem.output))

@@ -1,0 +1,46 @@
+"""Runs one suite and says what it gave: cases as they finish, and at the end counts, exit status and problems.
+
+Judges nothing: whether an iteration is valid or passed is said in loop.core.verdict.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from loop.core.environment import Suite
+from loop.core.model import Case
+from loop.errors import Wait
+from loop.guard import Child
+from loop.suites.pytest_runner import run_pytest
+from loop.suites.report import Finished, Order
+
+
+def run_suite(
+    suite: Suite,
+    *,
+    root: Path,
+    env: Mapping[str, str],
+    scratch: Path,
+    known: tuple[str, ...] | None,
+    on_child: Callable[[Child], None],
+    on_case: Callable[[Case], None],
+    on_collected: Callable[[int], None],
+    output: Callable[[str], None],
+    redact: Callable[[str], str],
+    wait: Wait,
+) -> Finished:
+    """`env` is the children's whole environment, the suite's own `env:` included. See Order for the rest."""
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    order = Order(
+        suite=suite,
+        root=root,
+        env=env,
+        scratch=scratch,
+        known=known,
+        on_child=on_child,
+        on_case=on_case,
+        on_collected=on_collected,
+        show=output,
+        redact=redact,
+        wait=wait,
+    )
+    return run_pytest(order)
