@@ -1,0 +1,62 @@
+"""What kind of change a path is: the reader's first question is whether the product or its tests were edited.
+
+A name that belongs to tests counts as tests even inside a service's source: a change that is called `product` must
+be one.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+
+from loop.core.model import ChangeKind
+
+CONFIG_FOLDER = "configs"
+TEST_FOLDERS = frozenset({"test", "tests", "__tests__", "e2e", "testdata"})
+TEST_NAMES = (
+    "test_*.py", "*_test.*", "*_tests.*", "*.test.*", "*.spec.*", "*_spec.*", "conftest.py", "*Test.java",
+    "*Tests.java", "*Test.kt", "*IT.java", "pytest.ini", "tox.ini", "playwright.config.*", "jest.config.*",
+    "vitest.config.*",
+)  # fmt: skip
+INFRA_FOLDERS = frozenset({".github", ".ci", ".circleci", "terraform"})
+INFRA_NAMES = (
+    "Dockerfile", "Dockerfile.*", "*.Dockerfile", "*.dockerfile", ".dockerignore", "docker-compose*", "compose.y*ml",
+    "cloudbuild*.y*ml", "cloudbuild*.json", ".gcloudignore", "Makefile", "*.mk", "*.tf", "*.tfvars", ".gitlab-ci.yml",
+)  # fmt: skip
+DOC_NAMES = ("*.md", "*.rst", "*.adoc", "LICENSE*", "CHANGELOG*", "AUTHORS*", "README*")
+DOC_NAMES_OF_A_SERVICE = ("README*", "CHANGELOG*", "CONTRIBUTING*", "LICENSE*", "AUTHORS*")
+"""Any other text in a service's source may be what it serves or runs on (a prompt, a template)."""
+
+
+def classify(
+    path: str, *, services: Sequence[str] = (), suites: Sequence[str] = (), config_files: Collection[str] = ()
+) -> ChangeKind:
+    """The kind of one path; all paths and folders are relative to the repository's root, with `/`."""
+    if path in config_files or path.startswith(CONFIG_FOLDER + "/"):
+        return ChangeKind.CONFIG
+    name = PurePosixPath(path).name
+    inside = _below(path, services)
+    folders = PurePosixPath(path if inside is None else inside).parts[:-1]
+    if _matches(name, INFRA_NAMES) or INFRA_FOLDERS.intersection(folders):
+        return ChangeKind.INFRA
+    if _below(path, suites) is not None or _matches(name, TEST_NAMES) or TEST_FOLDERS.intersection(folders):
+        return ChangeKind.DOCS if _matches(name, DOC_NAMES_OF_A_SERVICE) else ChangeKind.TESTS
+    if inside is not None:
+        return ChangeKind.DOCS if _matches(name, DOC_NAMES_OF_A_SERVICE) else ChangeKind.PRODUCT
+    return ChangeKind.DOCS if "docs" in folders or _matches(name, DOC_NAMES) else ChangeKind.PRODUCT
+
+
+def kinds(found: Iterable[ChangeKind]) -> tuple[ChangeKind, ...]:
+    """Each kind once, in the vocabulary's own order."""
+    present = set(found)
+    return tuple(kind for kind in ChangeKind if kind in present)
+
+
+def _below(path: str, folders: Sequence[str]) -> str | None:
+    """The rest of `path` below the longest of the folders (or files) that hold it; the root itself holds nothing."""
+    holders = [f for f in (folder.strip("/").removeprefix("./") for folder in folders) if f not in ("", ".")]
+    inside = [path[len(f) + 1 :] or PurePosixPath(f).name for f in holders if path == f or path.startswith(f + "/")]
+    return min(inside, key=len, default=None)
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)

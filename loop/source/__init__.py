@@ -1,0 +1,56 @@
+"""Git: commits, snapshots, worktrees, content digests, archives, and what kind of change a diff is.
+
+The user's work tree is only read. What is written: objects, refs under `refs/loop/`, the run's branch, and worktrees
+below `.loop/`.
+"""
+
+from loop.source.archive import Archive, archive, digest
+from loop.source.attempt import Gathered, abandon, accept, begin, environment, gather
+from loop.source.git import Repository
+from loop.source.history import Details, change, details
+from loop.source.refs import keep, keep_abandoned, run_numbers
+from loop.source.repository import (
+    StartingPoint,
+    dirty,
+    fetch,
+    find,
+    head,
+    read_file,
+    resolve,
+    snapshot,
+    starting_point,
+    state_folder,
+)
+from loop.source.worktree import Worktree, remove_worktree, worktree
+
+__all__ = [
+    "Archive",
+    "Details",
+    "Gathered",
+    "Repository",
+    "StartingPoint",
+    "Worktree",
+    "abandon",
+    "accept",
+    "archive",
+    "begin",
+    "change",
+    "details",
+    "digest",
+    "dirty",
+    "environment",
+    "fetch",
+    "find",
+    "gather",
+    "head",
+    "keep",
+    "keep_abandoned",
+    "read_file",
+    "remove_worktree",
+    "resolve",
+    "run_numbers",
+    "snapshot",
+    "starting_point",
+    "state_folder",
+    "worktree",
+]
