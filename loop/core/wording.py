@@ -1,0 +1,198 @@
+"""How values are said in a few words: the same in report, display, summary and status.
+
+Pure, and plain text only: whoever prints escapes, aligns and colours.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from loop.core.model import Fixed, Judgement, Rate, TrendRow, Verdict
+from loop.core.state import IterationState, RunState, ServiceState
+
+UNPRINTABLE = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
+"""Terminal sequences, control characters and those that turn the direction of text; tab and newline stay."""
+
+
+def printable(text: str) -> str:
+    """Text from outside without what could steer a terminal or hide text in a page."""
+    return UNPRINTABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """At most `limit` characters on one line, for table cells and sentences."""
+    flat = " ".join(printable(text).split())
+    return flat if len(flat) <= limit else flat[: limit - 3].rstrip() + "..."
+
+
+def duration(seconds: float) -> str:
+    """`40 ms`, `0.4 s`, `42 s`, `9 m 12 s`, `1 h 05 m`."""
+    if seconds < 0.095:
+        return f"{max(seconds, 0.0) * 1000:.0f} ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} m {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} m"
+
+
+def moment(at: datetime) -> str:
+    """Minutes are enough for people; always UTC, as every time in the journal is."""
+    return at.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def percent(rate: Rate) -> str:
+    return f"{rate.percent}%"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 case`, `2 cases`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def short_commit(sha: str) -> str:
+    return sha[:10]
+
+
+def short_image(image: str) -> str:
+    """`sha256:0123456789ab` of an image named by digest; else its name as it stands."""
+    _, found, digest = image.rpartition("@sha256:")
+    return f"sha256:{digest[:12]}" if found else image
+
+
+def credit_sum(fixed: Iterable[Fixed]) -> str:
+    """Whom gains are credited to: `product` where it is one alone, else `2 product, 1 tests`."""
+    counted = sorted(Counter(f.credit for f in fixed).items())
+    return counted[0][0] if len(counted) == 1 else ", ".join(f"{n} {credit}" for credit, n in counted)
+
+
+def known_count(judgement: Judgement) -> int:
+    return sum(1 for f in judgement.failing if f.known)
+
+
+def traffic(service: ServiceState) -> str:
+    """The split as it was read back last: `100% auth-labc-3`; empty when nobody read it."""
+    serving = service.ready.serving if service.ready else service.created or service.found
+    if serving is None:
+        return ""
+    return ", ".join(f"{s.percent}% {s.revision}{f' ({s.tag})' if s.tag else ''}" for s in serving.traffic)
+
+
+def deployed_now(service: ServiceState) -> bool:
+    """A revision of this iteration serves, and that is proven."""
+    return service.ready is not None and not service.unchanged
+
+
+def resume_command(state: RunState) -> str:
+    return f"loop resume {state.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table of iterations."""
+
+    title: str
+    rate: str
+    """`96%`, `invalid`, `not run`, `not judged`."""
+    passed: str
+    """`24/25`; empty where nothing may be said."""
+    change: str
+    """What was changed before it, by kind, and what makes it hard to compare with the row above."""
+    came: str
+
+
+def rows(state: RunState) -> tuple[Row, ...]:
+    """The table: the last runs of the environment, then the iterations of this one."""
+    return (*map(_earlier, state.trend), *(_row(state, i) for i in state.iterations))
+
+
+def _earlier(row: TrendRow) -> Row:
+    title = f"{row.run}, {'Initial' if row.iteration == 0 else f'iteration {row.iteration}'}"
+    when = row.at.strftime("%Y-%m-%d")
+    rate = _rate(row.verdict, row.rate)
+    came = f"{when}: {row.ending}" if row.ending else when
+    return Row(title=title, rate=rate, passed=str(row.rate or ""), change="", came=came)
+
+
+def _rate(verdict: Verdict, rate: Rate | None) -> str:
+    if verdict is Verdict.INVALID:
+        return "invalid"
+    return percent(rate) if rate else "not run"
+
+
+def _row(state: RunState, iteration: IterationState) -> Row:
+    judgement = iteration.judgement
+    if judgement is None:
+        return Row(title=iteration.title, rate="not judged", passed="", change=change(iteration), came=stopped(state))
+    shown = judgement.raw if judgement.verdict is not Verdict.INVALID else None
+    return Row(
+        title=iteration.title,
+        rate=_rate(judgement.verdict, judgement.raw),
+        passed=f"{shown}{_beside(judgement)}" if shown else "",
+        change=change(iteration),
+        came=came(iteration, judgement),
+    )
+
+
+def _beside(judgement: Judgement) -> str:
+    known = known_count(judgement)
+    marks = [f"{known} known"] if known else []
+    marks += [f"{len(judgement.flaky)} flaky"] if judgement.flaky else []
+    marks += [f"{len(judgement.weakened)} weakened"] if judgement.weakened else []
+    return f" ({', '.join(marks)})" if marks else ""
+
+
+def change(iteration: IterationState) -> str:
+    """`product, tests; cases 25 -> 27; tests changed`."""
+    parts = [", ".join(iteration.change.kinds)] if iteration.change and iteration.change.kinds else []
+    comparison = iteration.judgement.comparison if iteration.judgement else None
+    if comparison and comparison.case_set_changed:
+        parts.append(comparison.case_set_changed)
+    if comparison and comparison.tests_changed:
+        parts.append("tests changed")
+    return "; ".join(parts)
+
+
+def came(iteration: IterationState, judgement: Judgement) -> str:
+    """What an iteration brought, in one cell: its commit, then what was fixed and broken, or why there is no rate."""
+    if judgement.verdict is Verdict.INVALID:
+        return "; ".join(judgement.reasons) or judgement.rule
+    if not judgement.deployed:
+        return "; ".join(_failures(iteration)) or "; ".join(judgement.reasons) or judgement.rule
+    parts = [_what_changed(iteration)] if _what_changed(iteration) else []
+    return "; ".join(parts + moved(judgement))
+
+
+def moved(judgement: Judgement) -> list[str]:
+    """Phrases on what came to pass and what no longer passes, against the iteration before."""
+    comparison = judgement.comparison
+    if comparison is None:
+        return ["first iteration"]
+    phrases = [f"{len(comparison.fixed)} fixed ({credit_sum(comparison.fixed)})"] if comparison.fixed else []
+    phrases += [f"{len(comparison.broken)} broken"] if comparison.broken else []
+    changed = len(comparison.still_changed)
+    phrases += [f"{count(changed, 'failure')} changed"] if changed else []
+    return phrases or ["nothing fixed, nothing broken"]
+
+
+def _what_changed(iteration: IterationState) -> str:
+    commits = iteration.change.commits if iteration.change else ()
+    return ", ".join(one_line(c.subject, 60) for c in commits[:2]) + (", ..." if len(commits) > 2 else "")
+
+
+def _failures(iteration: IterationState) -> list[str]:
+    return [f"{s.name}: {one_line(s.failure.reason, 80)}" for s in iteration.services.values() if s.failure]
+
+
+def stopped(state: RunState) -> str:
+    """Why the last iteration has no judgement."""
+    if state.paused:
+        return f"paused: {one_line(state.paused.message, 80)}"
+    return "interrupted" if state.interrupted else "unfinished"

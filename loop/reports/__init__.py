@@ -1,0 +1,1 @@
+"""Reports: pure renderers of a run's state, and the one module that writes them."""

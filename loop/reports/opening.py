@@ -1,0 +1,222 @@
+"""The first screen of a report: what it is about, where it stands, what was achieved, the table of iterations."""
+
+from collections.abc import Iterator
+
+from loop.core.model import Commit, Judgement, Problem, Verdict
+from loop.core.wording import (
+    count,
+    credit_sum,
+    deployed_now,
+    duration,
+    known_count,
+    moment,
+    percent,
+    resume_command,
+    rows,
+    short_image,
+    stopped,
+)
+from loop.reports.document import (
+    Block,
+    Bullet,
+    Bullets,
+    Code,
+    Heading,
+    Line,
+    Output,
+    Paragraph,
+    Row,
+    Strong,
+    Table,
+    bullets,
+    joined,
+    line,
+)
+from loop.reports.subject import Subject, commit_mark, commits, evidence_link, open_operations
+
+
+def opening(subject: Subject) -> Iterator[Block]:
+    yield from _title(subject)
+    yield from _status(subject)
+    yield from _achievements(subject)
+    yield from _table(subject)
+
+
+def _title(subject: Subject) -> Iterator[Block]:
+    state, iteration = subject.state, subject.iteration
+    yield Heading(1, line(f"{state.charter.title or state.environment} loop - {iteration.title} Summary"))
+    program = f", loop {state.program}" if state.program else ""
+    facts = [
+        line(Strong("Date"), f": {moment(subject.at)}", _took(subject)),
+        line(Strong("Environment"), f": {state.environment} (project ", Code(state.charter.platform.project),
+             ", region ", Code(state.charter.platform.region), ")"),
+        line(Strong("Mission"), f": {state.charter.mission}" if state.charter.mission else ": none is stated"),
+        line(Strong("Run"), f": {state.name} (", Code(state.uid), ")", program),
+        line(Strong("Commit"), ": ", *_commit(subject)),
+    ]  # fmt: skip
+    yield bullets(*facts)
+    if state.charter.platform.emulated:
+        yield Paragraph(line("This run was served by the embedded emulator on this machine, not by Google Cloud."))
+    if state.selected:
+        chosen = joined(tuple(Code(name) for name in state.selected))
+        yield Paragraph(line("Partial run: only ", *chosen, ". It neither sets the baseline nor meets the goal."))
+
+
+def _took(subject: Subject) -> str:
+    iteration = subject.iteration
+    if not iteration.judged:
+        return f" (begun {moment(iteration.started)})" if subject.at != iteration.started else ""
+    return f" (took {duration((iteration.judged - iteration.started).total_seconds())})"
+
+
+def _commit(subject: Subject) -> Line:
+    iteration = subject.iteration
+    by = f" by {iteration.author}" if iteration.author else ""
+    note = line(", a snapshot of ", Strong("uncommitted changes")) if iteration.uncommitted else ()
+    return (commit_mark(iteration.commit), f" {iteration.subject}{by}", *note)
+
+
+def headline(subject: Subject) -> str:
+    """The one sentence that also stands in the index and in notifications."""
+    judgement = subject.judgement
+    if judgement is None:
+        return f"not judged ({stopped(subject.state).partition(':')[0]})"
+    if judgement.verdict is Verdict.INVALID:
+        return "invalid, no pass rate"
+    if not judgement.deployed:
+        return "not run, the product did not come up"
+    return _rates(judgement)
+
+
+def _rates(judgement: Judgement) -> str:
+    raw, adjusted = judgement.raw, judgement.adjusted
+    if raw is None:
+        return "no pass rate"
+    text = f"{percent(raw)} pass rate ({raw} cases passed)"
+    if adjusted and adjusted != raw:
+        text += f", adjusted {percent(adjusted)} ({adjusted})"
+    return text + (f", {len(judgement.weakened)} weakened" if judgement.weakened else "")
+
+
+def _status(subject: Subject) -> Iterator[Block]:
+    yield Heading(2, line(f"Current status: {headline(subject)}"))
+    if subject.judgement:
+        yield from _judged(subject.judgement)
+    else:
+        yield Paragraph(line(f"This iteration ended before it could be judged: {stopped(subject.state)}."))
+        yield from _open(subject)
+    yield from _run_stopped(subject)
+
+
+def _judged(judgement: Judgement) -> Iterator[Block]:
+    items = [line(Strong("Verdict"), ": ", Strong(judgement.verdict), f" - {judgement.rule}")]
+    if judgement.goal:
+        items.append(line(Strong("Goal"), f": {judgement.goal} - {'met' if judgement.goal_met else 'not met'}"))
+    if judgement.counts:
+        items.append(line(Strong("Cases"), f": {_counts(judgement)}"))
+    yield bullets(*items)
+    if judgement.reasons:
+        yield bullets(*(line(reason) for reason in judgement.reasons))
+    for problem in judgement.problems:
+        yield from _problem(problem, judgement)
+
+
+def _counts(judgement: Judgement) -> str:
+    counts = ", ".join(f"{n} {outcome}" for outcome, n in judgement.counts.items() if n)
+    marks = f"{len(judgement.flaky)} flaky, {known_count(judgement)} known"
+    skipped = "" if any(o == "skipped" and n for o, n in judgement.counts.items()) else ", 0 skipped"
+    return f"{counts}{skipped}; of these {marks}"
+
+
+def _problem(problem: Problem, judgement: Judgement) -> Iterator[Block]:
+    if problem.sentence not in judgement.reasons:
+        yield bullets(line(Strong(problem.kind), f": {problem.sentence}"))
+    if problem.output:
+        yield Output(line(f"The runner's last lines ({problem.kind}):"), problem.output)
+
+
+def _run_stopped(subject: Subject) -> Iterator[Block]:
+    state = subject.state
+    if not subject.last:
+        return
+    if state.paused:
+        where = line(" (", Code(state.paused.where), ")") if state.paused.where else ()
+        hint = line(" To mend it: ", Code(state.paused.hint), ".") if state.paused.hint else ()
+        yield Paragraph(line(Strong("Paused"), f": {state.paused.message}", *where, ".", *hint))
+    if state.paused or (state.interrupted and not state.ended):
+        word = "paused" if state.paused else "interrupted"
+        yield Paragraph(line(f"The run is {word} and goes on with ", Code(resume_command(state)), "."))
+    if state.ended:
+        yield Paragraph(line(Strong("The run ended"), f": {state.ended.ending}. {state.ended.sentence}"))
+
+
+def _open(subject: Subject) -> Iterator[Block]:
+    pending = open_operations(subject.iteration)
+    if pending:
+        yield Paragraph(line("Still open on the platform when the run stopped:"))
+        yield bullets(*(line(f"{service}: ", Code(name)) for service, name in pending))
+
+
+def _achievements(subject: Subject) -> Iterator[Block]:
+    yield Heading(3, line(f"Achievements of {subject.iteration.title}"))
+    items = [*_fixed(subject), *_between(subject), *_deployed(subject)]
+    if items:
+        yield Bullets(tuple(items))
+    else:
+        yield Paragraph(line("None: no case was fixed and no service was deployed."))
+
+
+def _fixed(subject: Subject) -> Iterator[Bullet]:
+    judgement = subject.judgement
+    comparison = (judgement.comparison or judgement.baseline) if judgement else None
+    if judgement is None or judgement.verdict is Verdict.INVALID or comparison is None:
+        return
+    if not comparison.fixed:
+        yield Bullet(line(f"No case was fixed against {comparison.against}."))
+        return
+    cases = tuple(line(Code(f.id), f" - {f.credit}") for f in comparison.fixed)
+    head = f"{count(len(cases), 'case')} fixed against {comparison.against} ({credit_sum(comparison.fixed)}):"
+    yield Bullet(line(head), cases[:30] + ((line(f"and {len(cases) - 30} more"),) if len(cases) > 30 else ()))
+
+
+def _between(subject: Subject) -> Iterator[Bullet]:
+    between = commits(subject)
+    if between:
+        yield Bullet(line(f"{count(len(between), 'commit')} came between:"), tuple(map(_between_line, between)))
+
+
+def _between_line(commit: Commit) -> Line:
+    return (commit_mark(commit.sha), f" {commit.subject}", f" ({commit.author})" if commit.author else "")
+
+
+def _deployed(subject: Subject) -> Iterator[Bullet]:
+    for service in subject.iteration.services.values():
+        if deployed_now(service):
+            image = line(", image ", Code(short_image(service.image))) if service.image else ()
+            yield Bullet(line(Strong(service.name), " deployed: revision ", Code(service.revision), *image))
+
+
+def _table(subject: Subject) -> Iterator[Block]:
+    yield Heading(3, line("Test results by iteration"))
+    cells = [(r.title, r.rate, r.passed, r.change, r.came) for r in rows(subject.state)]
+    last = len(cells) - 1
+    table = tuple(Row(tuple(line(c) for c in row), strong=n == last) for n, row in enumerate(cells))
+    yield Table(("Iteration", "Pass rate", "Cases passed", "Change", "What came to pass"), table)
+
+
+def measured(subject: Subject) -> Iterator[Block]:
+    """How the figures came about: the commands, their exit statuses, and the files that prove it."""
+    results = [(s.name, s.result) for s in subject.iteration.suites.values() if s.result]
+    if not results:
+        return
+    yield Heading(3, line("How it was measured"))
+    for name, result in results:
+        versions = ", ".join(f"{k} {v}" for k, v in sorted(result.versions.items()))
+        status = "did not start" if result.exit_status is None else f"exit status {result.exit_status}"
+        head = line(Strong(name), ": ", Code(result.command), f" - {status}, {duration(result.seconds)}",
+                    f", {versions}" if versions else "")  # fmt: skip
+        files = tuple(
+            line(evidence_link(subject.iteration, e), f" ({e.size} bytes, sha256 ", Code(e.sha256[:12]), ")")
+            for e in result.evidence
+        )
+        yield Bullets((Bullet(head, (*(line(mark) for mark in result.marks), *files)),))

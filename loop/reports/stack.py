@@ -1,0 +1,159 @@
+"""What was changed, and what serves: files by kind, every service with its revision and proof, dependencies."""
+
+from collections.abc import Iterator
+
+from loop.core.environment import Proof
+from loop.core.events import BuildFailed, RevisionFailed
+from loop.core.model import ChangedFile, ChangeKind
+from loop.core.state import ServiceState
+from loop.core.wording import count, deployed_now, duration, short_image, traffic
+from loop.reports.document import (
+    Block,
+    Bullet,
+    Bullets,
+    Code,
+    Heading,
+    Line,
+    Output,
+    Paragraph,
+    Row,
+    Strong,
+    Table,
+    line,
+)
+from loop.reports.subject import Subject, commit_mark, serving
+
+_SHOWN_FILES = 40
+_LOG_LINES = 40
+
+_PROOFS = {
+    Proof.ANSWERED: "answered (it named its revision)",
+    Proof.LOGGED: "logged (its request log shows our probe)",
+    Proof.ROUTED: "routed only (read back, health answered)",
+}
+
+
+def stack(subject: Subject) -> Iterator[Block]:
+    yield from _files(subject)
+    yield from _services(subject)
+    yield from _dependencies(subject)
+
+
+def _files(subject: Subject) -> Iterator[Block]:
+    change = subject.iteration.change
+    yield Heading(3, line(f"Files modified in {subject.iteration.title}"))
+    if change is None:
+        yield Paragraph(line("First iteration of the run: there is nothing to compare its commit with."))
+        return
+    if not change.files:
+        yield Paragraph(line("None."))
+    for kind in ChangeKind:
+        files = [f for f in change.files if f.kind is kind]
+        if files:
+            yield Bullets((Bullet(_kind_head(kind, files), _file_lines(files)),))
+    if change.frozen:
+        yield Paragraph(line("These files judge; what was changed in them takes effect with the next run:"))
+        yield Bullets(tuple(Bullet(line(Code(path))) for path in change.frozen))
+
+
+def _kind_head(kind: ChangeKind, files: list[ChangedFile]) -> Line:
+    added, removed = sum(f.added for f in files), sum(f.removed for f in files)
+    return line(Strong(kind), f": {count(len(files), 'file')}, +{added} -{removed}")
+
+
+def _file_lines(files: list[ChangedFile]) -> tuple[Line, ...]:
+    shown = tuple(line(Code(f.path), f" ({f.status}, +{f.added} -{f.removed})") for f in files[:_SHOWN_FILES])
+    rest = len(files) - _SHOWN_FILES
+    return (*shown, line(f"and {count(rest, 'more file')}")) if rest > 0 else shown
+
+
+def _services(subject: Subject) -> Iterator[Block]:
+    yield Heading(3, line("Deployment status"))
+    services = list(subject.iteration.services.values())
+    if not services:
+        yield Paragraph(line("No services are declared."))
+        return
+    rows = tuple(_service(subject, s) for s in services)
+    yield Table(("Service", "State", "Revision", "Image", "Commit", "Traffic", "Proof that it serves"), rows)
+    for service in services:
+        yield from _trouble(service)
+
+
+def _service(subject: Subject, service: ServiceState) -> Row:
+    read = serving(service)
+    image = service.image or (read.image if read else "")
+    # a revision of an earlier iteration carries the commit it was built from in its labels
+    commit = subject.iteration.commit if service.created and not service.unchanged else read.commit if read else ""
+    return Row((
+        line(Strong(service.name)), line(_standing(subject, service)),
+        line(Code(service.revision) if service.revision else "none"),
+        line(Code(short_image(image)) if image else "not known"), line(commit_mark(commit)),
+        line(traffic(service) or "not known"), line(_proof(service)),
+    ))  # fmt: skip
+
+
+def _standing(subject: Subject, service: ServiceState) -> str:
+    if service.failure:
+        return _failed(service)
+    if service.unverified:
+        return "not verified"
+    if service.unchanged:
+        return f"unchanged, {_since(subject, service)}"
+    if deployed_now(service):
+        return "deployed now" + (", image reused" if service.image_reused else "")
+    return "not finished" if service.observed else "not looked at"
+
+
+def _failed(service: ServiceState) -> str:
+    match service.failure:
+        case BuildFailed():
+            return "build failed"
+        case RevisionFailed():
+            return "revision did not start"
+        case _:
+            return "unhealthy"
+
+
+def _since(subject: Subject, service: ServiceState) -> str:
+    found = service.found
+    if found is None or not found.run:
+        return "as found"
+    if found.run != subject.state.uid:
+        return f"from run {found.run}, iteration {found.iteration}"
+    return "since Initial" if found.iteration == "0" else f"since iteration {found.iteration}"
+
+
+def _proof(service: ServiceState) -> str:
+    if service.ready:
+        return _PROOFS[service.ready.level]
+    return service.unverified or "none"
+
+
+def _trouble(service: ServiceState) -> Iterator[Block]:
+    failure = service.failure
+    if failure is None:
+        return
+    yield Paragraph(line(Strong(service.name), f": {_failed(service)}. {failure.reason}"))
+    whose = "build" if isinstance(failure, BuildFailed) else "service"
+    if failure.log:
+        text = "\n".join(failure.log[-_LOG_LINES:])
+        yield Output(line(f"Last lines of the {whose}'s own log (", Code(service.name), "):"), text)
+    else:
+        yield Paragraph(line(f"The {whose} wrote no log lines that could be read."))
+
+
+def _dependencies(subject: Subject) -> Iterator[Block]:
+    declared = subject.iteration.dependencies
+    if not declared:
+        return
+    yield Paragraph(line("Dependencies:"))
+    probes = subject.iteration.probes
+    items = []
+    for dependency in declared:
+        probe = probes.get(dependency.name)
+        if probe is None:
+            items.append(Bullet(line(Strong(dependency.name), ": not probed")))
+            continue
+        word = f"reachable in {duration(probe.seconds)}" if probe.reachable else "not reachable"
+        items.append(Bullet(line(Strong(dependency.name), f": {word}", f" - {probe.detail}" if probe.detail else "")))
+    yield Bullets(tuple(items))
