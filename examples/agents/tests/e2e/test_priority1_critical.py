@@ -126,9 +126,11 @@ class TestAgents:
             "headers": user.headers,
         }
         with backend.stream("POST", "/api/agents/summary/stream", **request) as answer:
-            first = json.loads(next(answer.iter_lines()))
+            lines = answer.iter_lines()
+            first = json.loads(next(lines))
             taken = (time.perf_counter() - began) * 1000
-        assert first == {"event": "started", "agent": "summary"}
+            *_, last = map(json.loads, lines)
+        assert (first, last) == ({"event": "started", "agent": "summary"}, {"event": "finished"})
         record_property("agent_startup_ms", round(taken, 3))
 
 
