@@ -1,0 +1,88 @@
+"""The only floor with side effects: what each action does. Decides nothing; emits what happened.
+
+An outcome that a fixer could repair is emitted as an event; what only the operator can mend is raised as a LoopError.
+Every function may be repeated after a crash: it finds its own earlier work and goes on from there.
+"""
+
+from collections.abc import Callable
+from typing import assert_never
+
+from loop.core.actions import (
+    Action,
+    AwaitUntil,
+    BuildImage,
+    CheckServing,
+    DeployRevision,
+    EndRun,
+    JudgeIteration,
+    ObserveService,
+    PrepareWorktree,
+    ProbeDependency,
+    ProbeService,
+    ResolveSource,
+    RunFixer,
+    RunSuite,
+    WriteReport,
+)
+from loop.perform import deploy, end, fix, judge, report, sources, suites
+from loop.perform.emit import Emit
+from loop.perform.setting import Setting
+
+
+def performer(setting: Setting) -> Callable[[Action, Emit], None]:
+    """The function that the engine's workers call."""
+
+    def perform(action: Action, emit: Emit) -> None:
+        match action:
+            case ResolveSource() | PrepareWorktree() | RunFixer():
+                _with_the_source(action, setting, emit)
+            case ObserveService() | BuildImage() | DeployRevision() | ProbeService():
+                _on_the_platform(action, setting, emit)
+            case ProbeDependency() | RunSuite() | CheckServing():
+                _against_the_stack(action, setting, emit)
+            case JudgeIteration():
+                judge.judge(action, setting, emit)
+            case WriteReport():
+                report.write(action, setting, emit)
+            case AwaitUntil():
+                end.await_until(action, setting, emit)
+            case EndRun():
+                end.end(action, setting, emit)
+            case _:
+                assert_never(action)
+
+    return perform
+
+
+def _with_the_source(action: ResolveSource | PrepareWorktree | RunFixer, setting: Setting, emit: Emit) -> None:
+    match action:
+        case ResolveSource():
+            sources.resolve(action, setting, emit)
+        case PrepareWorktree():
+            sources.prepare(action, setting, emit)
+        case RunFixer():
+            fix.fix(action, setting, emit)
+
+
+def _on_the_platform(
+    action: ObserveService | BuildImage | DeployRevision | ProbeService, setting: Setting, emit: Emit
+) -> None:
+    match action:
+        case ObserveService():
+            deploy.observe(action, setting, emit)
+        case BuildImage():
+            deploy.build(action, setting, emit)
+        case DeployRevision():
+            deploy.deploy(action, setting, emit)
+        case ProbeService():
+            deploy.probe(action, setting, emit)
+
+
+def _against_the_stack(action: ProbeDependency | RunSuite | CheckServing, setting: Setting, emit: Emit) -> None:
+    match action:
+        case ProbeDependency():
+            suites.probe_dependency(action, setting, emit)
+        case RunSuite():
+            suites.run(action, setting, emit)
+        case CheckServing():
+            suites.check_serving(action, setting, emit)

@@ -1,0 +1,44 @@
+"""The command line: composition happens here and nowhere else. Commands import what they need when they are called, so
+that `loop --help` pays for none of it.
+"""
+
+import sys
+
+import typer
+
+from loop.cli import config, emulator, look, results, run
+from loop.errors import ConfigError, LoopError
+
+app = typer.Typer(
+    name="loop",
+    help="Build, deploy, test, report, fix, repeat - on Cloud Run, with numbers that can be believed.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(run.run)
+app.command()(run.resume)
+app.command()(look.plan)
+app.command()(look.status)
+app.command()(look.history)
+app.command()(look.show)
+app.command()(look.report)
+app.command()(results.results)
+app.add_typer(config.app, name="config", help="Check, show and explain configurations.")
+app.command()(emulator.emulator)
+
+
+def main() -> None:
+    """The one place where errors become text and an exit code."""
+    try:
+        app()
+    except LoopError as error:
+        sys.stderr.write(_shown(error))
+        sys.exit(error.exit_code)
+
+
+def _shown(error: LoopError) -> str:
+    what = error.problems if isinstance(error, ConfigError) else (error.message,)
+    lines = [f"error: {sentence}" for sentence in what]
+    lines += [f"where: {error.where}"] if error.where else []
+    lines += [f"hint: {error.hint}"] if error.hint else []
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,15 @@
+"""`loop emulator`: the emulator on its own, for use with any client of Google's APIs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def emulator(
+    state: Annotated[Path, typer.Option(help="Folder that keeps its services, images and logs.")] = Path(".loop/emulator"),
+) -> None:
+    """Serve Cloud Run, Cloud Build, Logging and Storage on loopback until stopped; prints one JSON line of endpoints."""
+    from loop.emulator import serve
+
+    serve(state, standalone=True)

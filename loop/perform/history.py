@@ -1,0 +1,77 @@
+"""What an iteration is held against: the last comparable one of its run, and the baseline of an earlier run."""
+
+from loop.core.compare import Earlier, Standing, standings
+from loop.core.environment import Suite
+from loop.core.model import Case
+from loop.core.state import IterationState, RunState
+from loop.core.stopping import comparable
+from loop.core.verdict import History
+from loop.journal import Journal, Run
+from loop.journal.rows import Batch
+from loop.perform.emit import Emit
+
+
+def history(state: RunState, it: IterationState, emit: Emit) -> History:
+    before = [i for i in state.iterations[: it.number] if i.judgement and comparable(i.judgement)]
+    previous = _earlier(f"iteration {before[-1].number}", state, before[-1], it, emit.journal, emit.run) if before else None
+    return History(previous=previous, baseline=_baseline(state, it, emit))
+
+
+def cases_of(it: IterationState, journal: Journal, run: Run) -> dict[str, list[Case]]:
+    """Suite -> the rows of the attempt that counts."""
+    return {
+        name: journal.cases(run, Batch(iteration=it.number, suite=name, attempt=suite.attempt))
+        for name, suite in it.suites.items()
+        if suite.result is not None
+    }
+
+
+def known_cases(suite: Suite, state: RunState, emit: Emit) -> tuple[str, ...] | None:
+    """The ids that the suite's last comparable iteration had; None where there is none."""
+    found = [i for i in state.iterations if i.judgement and comparable(i.judgement)]
+    if found:
+        return _ids(found[-1], suite, emit.journal, emit.run)
+    baseline = _baseline_iteration(state, emit)
+    return _ids(baseline[2], suite, emit.journal, baseline[0]) if baseline else None
+
+
+def _ids(it: IterationState, suite: Suite, journal: Journal, run: Run) -> tuple[str, ...] | None:
+    seen = it.suites.get(suite.name)
+    if seen is None or seen.result is None:
+        return None
+    batch = Batch(iteration=it.number, suite=suite.name, attempt=seen.attempt)
+    return tuple(case.id for case in journal.cases(run, batch))
+
+
+def _baseline(state: RunState, it: IterationState, emit: Emit) -> Earlier | None:
+    found = _baseline_iteration(state, emit)
+    if found is None:
+        return None
+    run, earlier, iteration = found
+    return _earlier(f"{run.name} {iteration.title.lower()}", earlier, iteration, it, emit.journal, run)
+
+
+def _baseline_iteration(state: RunState, emit: Emit) -> tuple[Run, RunState, IterationState] | None:
+    """The environment's last complete, valid iteration with the same suites, of runs before this one."""
+    suites = {s.name for s in state.charter.suites}
+    for run in reversed(emit.journal.runs(state.environment)):
+        if run.id >= emit.run.id:
+            continue
+        earlier = emit.journal.state(run)
+        if earlier.selected or {s.name for s in earlier.charter.suites} != suites:
+            continue
+        judged = [i for i in earlier.iterations if i.judgement and comparable(i.judgement)]
+        if judged:
+            return run, earlier, judged[-1]
+    return None
+
+
+def _earlier(
+    label: str, state: RunState, then: IterationState, now: IterationState, journal: Journal, run: Run
+) -> Earlier:
+    assert then.judgement is not None
+    cases: dict[str, Standing] = {}
+    for rows in cases_of(then, journal, run).values():
+        cases |= standings(rows)
+    changed = {n: s.revision for n, s in then.services.items()} != {n: s.revision for n, s in now.services.items()}
+    return Earlier(label=label, judgement=then.judgement, cases=cases, product_changed=changed)

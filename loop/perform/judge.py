@@ -1,0 +1,54 @@
+"""Reads the rows, asks the pure rules, records the judgement. Nothing is decided here."""
+
+from collections.abc import Iterator
+
+from loop.core.actions import JudgeIteration
+from loop.core.events import IterationJudged
+from loop.core.model import Judgement, Problem, ProblemKind
+from loop.core.state import IterationState
+from loop.core.verdict import Trial, deploy_failed
+from loop.core.verdict import judge as judged
+from loop.perform.emit import Emit
+from loop.perform.history import cases_of, history
+from loop.perform.setting import Setting
+
+
+def judge(action: JudgeIteration, setting: Setting, emit: Emit) -> None:
+    it = emit.state.iteration(action.iteration)
+    judgement = _not_deployed(it, emit) or _tested(it, setting, emit)
+    emit(IterationJudged(iteration=it.number, judgement=judgement))
+
+
+def _not_deployed(it: IterationState, emit: Emit) -> Judgement | None:
+    reasons = [f"{s.name}: {s.failure.reason}" for s in it.services.values() if s.failure]
+    if not reasons:
+        return None
+    before = [i.judgement for i in emit.state.iterations[: it.number] if i.judgement]
+    return deploy_failed(emit.state.charter, reasons, previous=before[-1] if before else None)
+
+
+def _tested(it: IterationState, setting: Setting, emit: Emit) -> Judgement:
+    state = emit.state
+    trial = Trial(
+        iteration=it.number,
+        results={name: s.result for name, s in it.suites.items() if s.result is not None},
+        cases=cases_of(it, emit.journal, emit.run),
+        selected=state.selected,
+        problems=tuple(_problems(it)),
+    )
+    return judged(state.charter, trial, history(state, it, emit), today=setting.clock().date())
+
+
+def _problems(it: IterationState) -> Iterator[Problem]:
+    for service in it.services.values():
+        if service.unverified:
+            yield Problem(kind=ProblemKind.NOT_VERIFIED, sentence=f"{service.name}: {service.unverified}")
+    for probe in it.probes.values():
+        if not probe.reachable:
+            sentence = f"dependency {probe.dependency} was not reachable: {probe.detail}"
+            yield Problem(kind=ProblemKind.DEPENDENCY, sentence=sentence)
+    for suite in it.suites.values():
+        for moved in suite.moved:
+            yield Problem(kind=ProblemKind.CONTAMINATED, sentence=f"while {suite.name} ran: {moved}")
+
+

@@ -1,0 +1,63 @@
+"""What performing needs beside the action and the state: the repository, the platform, secrets, the clock."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from loop import config, source
+from loop.cloud import Platform
+from loop.core.environment import Service
+from loop.core.state import IterationState, RunState
+from loop.errors import Wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    repository: source.Repository
+    """The user's; only read, but for `.loop/`, `reports/`, refs and branches of ours."""
+    variables: Mapping[str, str]
+    """The environment of the command."""
+    redact: Callable[[str], str]
+    platform: Callable[[], Platform]
+    """Connects at the first call; Google's clients are not imported before."""
+    clock: Callable[[], datetime]
+
+    @property
+    def root(self) -> Path:
+        return self.repository.root
+
+    @property
+    def folder(self) -> Path:
+        """What loop keeps between runs; ignored by git."""
+        return source.state_folder(self.repository)
+
+    @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+    def scratch(self, state: RunState, *names: str) -> Path:
+        """A folder of the run for raw output, readable by its owner only; removed once ingested."""
+        folder = self.folder / "scratch" / state.uid
+        for part in ("", *names):
+            folder = folder / part
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder
+
+    def worktree(self, state: RunState, commit: str) -> source.Worktree:
+        """The run's worktree, put to exactly that commit; what a killed attempt left there is kept first."""
+        place = self.folder / "worktrees" / state.name
+        branch = f"loop/{state.name}"
+        link = state.charter.workspace.link
+        return source.worktree(self.repository, place, commit, uid=state.uid, branch=branch, link=link)
+
+    def reveal(self, text: str, it: IterationState, wait: Wait) -> str:
+        """Fill in secrets and addresses; the result is never written anywhere."""
+        platform = self.platform()
+        urls = {s.name: platform.url(s, wait=wait) for s in it.definitions}
+        return config.reveal(text, secrets=self.variables, urls=urls)
+
+    def environment(self, service: Service, it: IterationState, wait: Wait) -> dict[str, str]:
+        """The service's variables as they are deployed."""
+        return {name: self.reveal(text, it, wait) for name, text in service.env.items()}
+

@@ -1,0 +1,89 @@
+"""From a commit to an iteration: what is in it, what changed, and a worktree that holds it."""
+
+import posixpath
+from functools import partial
+
+from loop import config, source
+from loop.core.actions import PrepareWorktree, ResolveSource
+from loop.core.environment import Charter, Environment, Service
+from loop.core.events import IterationStarted, WorktreeReady
+from loop.core.model import Change
+from loop.core.state import RunState
+from loop.errors import ConfigError
+from loop.perform.emit import Emit
+from loop.perform.setting import Setting
+
+
+def resolve(action: ResolveSource, setting: Setting, emit: Emit) -> None:
+    """Reads only: the commit of a dirty tree is an object that nothing refers to until the worktree is prepared."""
+    state, repo = emit.state, setting.repository
+    start = _starting_point(state, repo)
+    environment = environment_at(state.environment, start.commit, setting)
+    details = source.details(repo, start.commit)
+    emit(
+        IterationStarted(
+            iteration=action.iteration,
+            commit=start.commit,
+            subject=setting.redact(details.commit.subject),
+            author=details.commit.author,
+            committed=details.committed,
+            uncommitted=start.uncommitted,
+            services=environment.services,
+            dependencies=environment.dependencies,
+            digests={s.name: digest(s, state.charter, start.commit, setting) for s in environment.services},
+            change=_change(state, start.commit, environment, setting),
+        )
+    )
+
+
+def prepare(action: PrepareWorktree, setting: Setting, emit: Emit) -> None:
+    state = emit.state
+    commit = state.iteration(action.iteration).commit
+    source.keep(setting.repository, state.uid, action.iteration, commit)
+    place = setting.worktree(state, commit)
+    emit(WorktreeReady(iteration=action.iteration, path=str(place.path.relative_to(setting.root))))
+
+
+def environment_at(name: str, commit: str, setting: Setting) -> Environment:
+    """The configuration as that commit has it."""
+    read = partial(source.read_file, setting.repository, commit)
+    try:
+        return config.load(name, read=read, variables=setting.variables).environment
+    except ConfigError as error:
+        where = f"commit {commit[:12]}"
+        raise ConfigError(error.problems, where=where, hint="commit a correct configuration, then: loop resume") from error
+
+
+def digest(service: Service, charter: Charter, commit: str, setting: Setting) -> str:
+    """What names the service's content: its source as committed, or the image that the configuration names."""
+    if service.source is None:
+        return service.image or ""
+    return source.digest(setting.repository, commit, source_folder(service, charter))
+
+
+def source_folder(service: Service, charter: Charter) -> str:
+    return posixpath.normpath(posixpath.join(charter.root, service.source or "."))
+
+
+def _starting_point(state: RunState, repo: source.Repository) -> source.StartingPoint:
+    if state.next_commit:
+        plain = source.details(repo, state.next_commit).commit.subject != source.UNCOMMITTED
+        return source.StartingPoint(commit=state.next_commit, uncommitted=not plain)
+    return source.starting_point(repo, state.ref)
+
+
+def _change(state: RunState, commit: str, environment: Environment, setting: Setting) -> Change | None:
+    if state.current is None:
+        return None
+    before = state.current.commit
+    files = config.files(state.environment, read=partial(source.read_file, setting.repository, commit))
+    earlier = environment_at(state.environment, before, setting).charter
+    return source.change(
+        setting.repository,
+        before,
+        commit,
+        services=[source_folder(s, state.charter) for s in environment.services if s.source is not None],
+        suites=[path for suite in state.charter.suites for path in (*(suite.pytest or ()), *suite.sources)],
+        config_files=files,
+        frozen=config.frozen_changes(earlier, environment.charter),
+    )

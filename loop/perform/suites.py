@@ -1,0 +1,207 @@
+"""Against the deployed stack: probe what it depends on, run a suite, and see that nothing moved meanwhile."""
+
+import http.client
+import json
+import shutil
+import socket
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from loop import guard, reports
+from loop.core.actions import CheckServing, ProbeDependency, RunSuite
+from loop.core.environment import Dependency, Suite
+from loop.core.events import ChildStarted, DependencyProbed, ServingChecked, SuiteFinished
+from loop.core.model import PASSING, UNCOUNTED, Case, Evidence, Failing, Outcome
+from loop.core.signatures import signature
+from loop.core.state import IterationState, RunState
+from loop.errors import JournalError
+from loop.journal.rows import Batch
+from loop.perform import history
+from loop.perform.emit import Emit
+from loop.perform.setting import Setting
+from loop.suites import run_suite
+
+BATCH = 500
+"""Rows."""
+BATCH_AGE = 0.25
+"""Seconds."""
+SHOWN = 200
+"""Failing cases that SuiteFinished names; all of them stand in the rows."""
+_SIGNED = frozenset({Outcome.FAILED, Outcome.ERROR})
+
+
+def run(action: RunSuite, setting: Setting, emit: Emit) -> None:
+    state = emit.state
+    it = state.iteration(action.iteration)
+    suite = next(s for s in state.suites if s.name == action.suite)
+    ended("RunSuite", it.number, suite.name, emit)
+    batch = Batch(iteration=it.number, suite=suite.name, attempt=emit.attempt)
+    rows = _Rows(batch, emit)
+    scratch = setting.scratch(state, f"{suite.name}-{it.number}-{emit.attempt}")
+    finished = run_suite(
+        suite,
+        root=setting.root / it.worktree / state.charter.root,
+        env=_environment(suite, state, it, setting, emit),
+        scratch=scratch,
+        known=None if suite.pytest else history.known_cases(suite, state, emit),
+        on_child=lambda child: emit(child_started("RunSuite", it.number, suite.name, child)),
+        on_case=rows.add,
+        on_collected=lambda _count: None,
+        output=lambda line: emit.output(suite.name, line),
+        redact=setting.redact,
+        wait=emit.wait,
+    )
+    evidence = _evidence(finished.raw, suite, emit, setting)
+    result = replace(finished.result, evidence=evidence)
+    shutil.rmtree(scratch)
+    emit(
+        SuiteFinished(
+            iteration=it.number,
+            suite=suite.name,
+            attempt=emit.attempt,
+            result=result,
+            failing=tuple(rows.failing[:SHOWN]),
+        ),
+        cases=rows.waiting,
+        batch=batch,
+    )
+
+
+def check_serving(action: CheckServing, setting: Setting, emit: Emit) -> None:
+    it = emit.state.iteration(action.iteration)
+    platform = setting.platform()
+    serving = {s.name: platform.serving(s, wait=emit.wait).revision for s in it.definitions}
+    moved = tuple(
+        f"{name} serves {revision or 'several revisions'}, not {it.services[name].revision}"
+        for name, revision in serving.items()
+        if revision != it.services[name].revision
+    )
+    emit(ServingChecked(iteration=it.number, suite=action.suite, serving=serving, moved=moved))
+
+
+def probe_dependency(action: ProbeDependency, setting: Setting, emit: Emit) -> None:
+    it = emit.state.iteration(action.iteration)
+    dependency = next(d for d in it.dependencies if d.name == action.dependency)
+    began = time.monotonic()
+    trouble = _tried(dependency, it, setting, emit)
+    emit(
+        DependencyProbed(
+            iteration=it.number,
+            dependency=dependency.name,
+            reachable=not trouble,
+            detail=setting.redact(trouble),
+            seconds=time.monotonic() - began,
+        )
+    )
+
+
+def child_started(action: str, iteration: int, subject: str, child: guard.Child) -> ChildStarted:
+    return ChildStarted(action=action, iteration=iteration, subject=subject, pid=child.pid, started=child.started)
+
+
+def ended(action: str, iteration: int, subject: str, emit: Emit) -> None:
+    """An attempt that was killed may have left a process: it must be gone before the action is repeated."""
+    child = emit.state.children.get((action, iteration, subject))
+    until = time.monotonic() + 5.0
+    while child and guard.alive(child.pid, child.started):
+        if time.monotonic() > until:
+            raise JournalError(
+                f"process {child.pid} of an earlier attempt is still running",
+                where=f"{action} {subject}",
+                hint=f"kill {child.pid}, then: loop resume {emit.state.name}",
+            )
+        emit.wait(0.05)
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Shows each case at once and writes them in batches."""
+
+    batch: Batch
+    emit: Emit
+    waiting: list[Case] = field(default_factory=list)
+    failing: list[Failing] = field(default_factory=list)
+    written: float = field(default_factory=time.monotonic)
+
+    def add(self, case: Case) -> None:
+        if case.outcome in _SIGNED and not case.signature:
+            case = replace(case, signature=signature(case.message, case.detail))
+        if case.outcome not in PASSING and case.outcome not in UNCOUNTED:
+            self.failing.append(_failing(case))
+        self.emit.case(self.batch.iteration, self.batch.suite, case)
+        self.waiting.append(case)
+        if len(self.waiting) >= BATCH or time.monotonic() - self.written > BATCH_AGE:
+            self.emit.rows(self.batch, self.waiting)
+            self.waiting = []
+            self.written = time.monotonic()
+
+
+def _failing(case: Case) -> Failing:
+    return Failing(id=case.id, outcome=case.outcome, signature=case.signature, message=case.message[:300])
+
+
+def _environment(
+    suite: Suite, state: RunState, it: IterationState, setting: Setting, emit: Emit
+) -> Mapping[str, str]:
+    urls = {f"LOOP_URL_{name.upper().replace('-', '_')}": s.url for name, s in it.services.items()}
+    own = {name: setting.reveal(text, it, emit.wait) for name, text in suite.env.items()}
+    return {**setting.variables, **urls, "LOOP_RUN": state.name, "LOOP_ITERATION": str(it.number), **own}
+
+
+def _evidence(raw: tuple[Path, ...], suite: Suite, emit: Emit, setting: Setting) -> tuple[Evidence, ...]:
+    state = emit.state
+    assert state.current is not None
+    folder = reports.evidence_folder(setting.reports, state.environment, state.number, state.current.number)
+    kept = []
+    for path in raw:
+        text = setting.redact(path.read_text(encoding="utf-8", errors="replace"))
+        kept.append(reports.write_evidence(folder, f"{suite.name}-{emit.attempt}-{path.name}", text))
+    return tuple(kept)
+
+
+def _tried(dependency: Dependency, it: IterationState, setting: Setting, emit: Emit) -> str:
+    """What is wrong with it; empty when it was reached. Tried until it answers or its time is up."""
+    attempt = _reached(dependency, it, setting, emit)
+    until = time.monotonic() + dependency.within
+    while (trouble := attempt()) and time.monotonic() < until:
+        emit.wait(0.2)
+    return trouble
+
+
+def _reached(dependency: Dependency, it: IterationState, setting: Setting, emit: Emit) -> Callable[[], str]:
+    if dependency.tcp:
+        host, _, port = setting.reveal(dependency.tcp, it, emit.wait).rpartition(":")
+        return lambda: _connected(host.strip("[]"), int(port))
+    url = setting.reveal(dependency.http or "", it, emit.wait)
+    return lambda: _expected(url, dependency.expect)
+
+
+def _connected(host: str, port: int) -> str:
+    try:
+        socket.create_connection((host, port), timeout=2.0).close()
+    except OSError as error:
+        return f"{host}:{port}: {error.strerror or error}"
+    return ""
+
+
+
+def _expected(url: str, expect: Mapping[str, str]) -> str:
+    try:
+        with urllib.request.urlopen(url, timeout=5.0) as answer:
+            body = answer.read(65_536)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return f"{url}: {error}"
+    return _differs(url, body, expect) if expect else ""
+
+
+def _differs(url: str, body: bytes, expect: Mapping[str, str]) -> str:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return f"{url} answered no JSON, expected {dict(expect)}"
+    found = {key: document.get(key) if isinstance(document, dict) else None for key in expect}
+    wrong = [f"{key} is {found[key]}, expected {value}" for key, value in expect.items() if str(found[key]) != value]
+    return f"{url}: {'; '.join(wrong)}" if wrong else ""
