@@ -90,8 +90,69 @@ def deployed_now(service: ServiceState) -> bool:
     return service.ready is not None and not service.unchanged
 
 
+def open_operations(iteration: IterationState) -> list[tuple[str, str]]:
+    """Service and name of what the platform may still be doing for us."""
+    pending = []
+    for service in iteration.services.values():
+        if service.settled or service.unchanged:
+            continue
+        if service.operation and not service.created:
+            pending.append((service.name, service.operation))
+        elif service.build and not service.image:
+            pending.append((service.name, f"build {service.build}"))
+    return pending
+
+
 def resume_command(state: RunState) -> str:
     return f"loop resume {state.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """One run in a list of runs."""
+
+    name: str
+    environment: str
+    number: int
+    started: datetime
+    last: datetime
+    iterations: int
+    """How many there are, Initial included."""
+    verdict: Verdict | None
+    """Of the last judged iteration; None when none was judged."""
+    rate: Rate | None
+    """None where none may be said."""
+    standing: str
+    """The ending, or `paused`, `interrupted`, `not ended`."""
+    report: str = ""
+    """Of the last iteration that has one."""
+
+
+def run_row(state: RunState) -> RunRow:
+    judged = [i.judgement for i in state.iterations if i.judgement]
+    last = judged[-1] if judged else None
+    written = [i.report for i in state.iterations if i.report]
+    return RunRow(
+        name=state.name,
+        environment=state.environment,
+        number=state.number,
+        started=state.started,
+        last=state.last,
+        iterations=len(state.iterations),
+        verdict=last.verdict if last else None,
+        rate=last.raw if last and last.verdict is not Verdict.INVALID else None,
+        standing=standing(state),
+        report=written[-1] if written else "",
+    )
+
+
+def standing(state: RunState) -> str:
+    """Where the run stands, in one word or two. Whether a process still works at it, only the lease knows."""
+    if state.ended:
+        return state.ended.ending
+    if state.paused:
+        return "paused"
+    return "interrupted" if state.interrupted else "not ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,16 @@ from collections.abc import Iterator
 
 from loop.core.actions import Ending
 from loop.core.model import Judgement, Verdict
-from loop.core.wording import count, credit_sum, duration, one_line, percent, resume_command, short_commit
+from loop.core.wording import (
+    count,
+    credit_sum,
+    duration,
+    one_line,
+    open_operations,
+    percent,
+    resume_command,
+    short_commit,
+)
 from loop.reports.document import (
     Block,
     Bullet,
@@ -22,7 +31,6 @@ from loop.reports.subject import (
     fix_before,
     fixed_in_run,
     groups,
-    open_operations,
 )
 
 
@@ -135,7 +143,8 @@ def _recommendation(subject: Subject) -> Iterator[Block]:
     yield Paragraph(line("Verdict ", Strong(judgement.verdict), f": {judgement.rule}"))
     gains = judgement.comparison.fixed if judgement.comparison else ()
     if gains:
-        yield Paragraph(line(f"Gain of this iteration: {count(len(gains), 'case')} ({credit_sum(gains)}).{_caution(judgement)}"))
+        gain = f"Gain of this iteration: {count(len(gains), 'case')} ({credit_sum(gains)})."
+        yield Paragraph(line(gain, _caution(judgement)))
 
 
 def _caution(judgement: Judgement) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 from loop.core.model import Case, Rate
 from loop.core.state import IterationState, RunState, ServiceState, SuiteState
-from loop.core.wording import rows
-from loop.reports.subject import Subject, open_operations, serving
+from loop.core.wording import open_operations, rows
+from loop.reports.subject import Subject, serving
 
 VERSION = 1
 

@@ -10,6 +10,7 @@ from loop.core.wording import (
     duration,
     known_count,
     moment,
+    open_operations,
     percent,
     resume_command,
     rows,
@@ -32,7 +33,7 @@ from loop.reports.document import (
     joined,
     line,
 )
-from loop.reports.subject import Subject, commit_mark, commits, evidence_link, open_operations
+from loop.reports.subject import Subject, commit_mark, commits, evidence_link
 
 
 def opening(subject: Subject) -> Iterator[Block]:

@@ -97,7 +97,8 @@ def _notes(subject: Subject, group: Sequence[Failing]) -> Iterator[Bullet]:
         said = True
         for cause in commit.trailers.get("Root-cause", ()):
             yield Bullet(line("Root cause (note in ", Code(short_commit(commit.sha)), f"): {cause}"))
-        yield Bullet(line(Code(short_commit(commit.sha)), f" {commit.subject}", " claims to fix it; it still does not pass"))
+        claim = f" {commit.subject} claims to fix it; it still does not pass"
+        yield Bullet(line(Code(short_commit(commit.sha)), claim))
     if not said:
         yield Bullet(line("Root cause: not known (no commit names this case)"))
 

@@ -85,19 +85,6 @@ def serving(service: ServiceState) -> Serving | None:
     return service.ready.serving if service.ready else service.created or service.found
 
 
-def open_operations(iteration: IterationState) -> list[tuple[str, str]]:
-    """Service and name of what the platform may still be doing for us."""
-    pending = []
-    for service in iteration.services.values():
-        if service.settled or service.unchanged:
-            continue
-        if service.operation and not service.created:
-            pending.append((service.name, service.operation))
-        elif service.build and not service.image:
-            pending.append((service.name, f"build {service.build}"))
-    return pending
-
-
 def commit_mark(sha: str) -> Span:
     return Code(short_commit(sha)) if sha else "not known"
 

@@ -8,8 +8,9 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from loop.core.model import Evidence
+from loop.core.wording import RunRow
 from loop.errors import JournalError, LoopError
-from loop.reports.index import IndexRow, index
+from loop.reports.index import index
 from loop.reports.render import Report
 
 _IGNORE = "*\n!.gitignore\n"
@@ -42,7 +43,7 @@ def write_junit(reports: Path, environment: str, run: int, iteration: int, chunk
     return path
 
 
-def write_index(reports: Path, rows: Sequence[IndexRow]) -> Path:
+def write_index(reports: Path, rows: Sequence[RunRow]) -> Path:
     """`index.md` anew: the caller knows all runs, this module none."""
     _ignore(reports)
     _replace(reports / "index.md", [index(rows)])
