@@ -66,7 +66,7 @@ class Platform:
         return self._services.serving(service, wait)
 
     def difference(self, service: Service, found: Observed | None, *, env: Mapping[str, str], digest: str) -> str:
-        """Why the service has to be deployed anew, in words without values of `env`; empty where it is unchanged. Pure."""
+        """Why the service has to be deployed anew, without values of `env`; empty where it is unchanged. Pure."""
         return settings.difference(found, service, env, digest)
 
     # building
