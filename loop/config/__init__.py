@@ -1,0 +1,22 @@
+"""YAML files -> one validated environment, with every problem reported at once by file, line and key.
+
+Knows no folder, process or terminal: files come through `read`, variables through a mapping.
+"""
+
+from loop.config.frozen import frozen_changes, frozen_fingerprint
+from loop.config.layers import Read
+from loop.config.load import Loaded, environments, files, load, tree
+from loop.config.reveal import reveal, secrets
+
+__all__ = [
+    "Loaded",
+    "Read",
+    "environments",
+    "files",
+    "frozen_changes",
+    "frozen_fingerprint",
+    "load",
+    "reveal",
+    "secrets",
+    "tree",
+]

@@ -1,0 +1,254 @@
+"""What one key says about another: references, exclusive choices, circles, names that would collide.
+
+Works on the merged file itself, not on validated models, so that a wrong type in one place does not hide an unknown
+name in another. A value of the wrong type is passed over here; validate.py has already complained.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from loop.config.document import Located
+from loop.config.problems import Path, Problem, did_you_mean
+
+RESERVED = frozenset({"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"})
+"""Variables that Cloud Run itself sets (container runtime contract)."""
+TIME_UNITS = {"ms": 0.001, "s": 1.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+
+
+def check(root: Located, name: str) -> Found:
+    problems = [
+        *_own_name(root, name),
+        *_platform(root),
+        *_services(root),
+        *_circles(root),
+        *_collisions(root),
+        *_dependencies(root),
+        *_suites(root),
+        *_targets(root),
+        *_fix(root),
+    ]
+    return Found(problems=tuple(problems), warnings=tuple(_loose_secrets(root)))
+
+
+def url_variable(service: str) -> str:
+    """The variable in which suites find a service's address."""
+    return "LOOP_URL_" + service.upper().replace("-", "_")
+
+
+def _at(root: Located, *keys: str) -> Located | None:
+    here: Located | None = root
+    for key in keys:
+        here = here.keys.get(key) if here else None
+    return here
+
+
+def _maps(root: Located, section: str) -> dict[str, Located]:
+    """The entries of a section that are maps; others are of the wrong type."""
+    entries = _at(root, section)
+    return {k: v for k, v in entries.keys.items() if isinstance(v.value, dict)} if entries else {}
+
+
+def _named(root: Located, section: str) -> tuple[str, ...]:
+    entries = _at(root, section)
+    return tuple(entries.keys) if entries else ()
+
+
+def _own_name(root: Located, name: str) -> Iterator[Problem]:
+    said = _at(root, "environment")
+    if said and said.text and said.text != name:
+        yield Problem(said.place, ("environment",), f'says "{said.text}", the file\'s name says "{name}"')
+
+
+def _platform(root: Located) -> Iterator[Problem]:
+    platform = _at(root, "platform")
+    if platform is None or not isinstance(platform.value, dict):
+        return
+    endpoint = platform.keys.get("endpoint")
+    if endpoint is None or endpoint.value == "google":
+        for key in ("project", "region"):
+            if key not in platform.keys:
+                yield Problem(platform.place, ("platform", key), "is missing; only an emulator does without it")
+
+
+def _services(root: Located) -> Iterator[Problem]:
+    for section in ("services", "suites"):
+        entries = _at(root, section)
+        if entries and entries.value == {}:
+            yield Problem(entries.place, (section,), "names none; at least one is needed")
+    for name, service in _maps(root, "services").items():
+        path = ("services", name)
+        yield from _references(root, service, path, "after")
+        yield from _build(service, path)
+        yield from _proof(service, path)
+        yield from _variables(service, path)
+
+
+def _references(root: Located, entry: Located, path: Path, key: str) -> Iterator[Problem]:
+    known = _named(root, "services")
+    listed = entry.keys.get(key)
+    for index, item in enumerate(listed.items if listed else ()):
+        if item.text is not None and item.text not in known:
+            sentence = f'names the unknown service "{item.text}"{did_you_mean(item.text, known)}'
+            yield Problem(item.place, (*path, key, index), sentence)
+
+
+def _build(service: Located, path: Path) -> Iterator[Problem]:
+    source, image, build = (service.keys.get(key) for key in ("source", "image", "build"))
+    mode = build.value if build else None
+    if source is None and image is None:
+        yield Problem(service.place, path, "needs source: (a folder to build) or image: (what to deploy as it is)")
+    elif mode == "image" and image is None:
+        yield Problem(build.place if build else service.place, (*path, "build"), "build: image needs image:")
+    elif mode != "image" and mode is not None and source is None:
+        yield Problem(build.place if build else service.place, (*path, "build"), f"build: {mode} needs source:")
+    elif image and source and mode != "image":
+        yield Problem(image.place, (*path, "image"), "stands beside source:; give one, or build: image")
+
+
+def _proof(service: Located, path: Path) -> Iterator[Problem]:
+    health = service.keys.get("health")
+    if health is None:
+        return
+    identity, proof = health.keys.get("identity"), health.keys.get("proof")
+    if proof and proof.value == "answered" and identity is None:
+        sentence = "answered needs identity:, where the answer names its revision"
+        yield Problem(proof.place, (*path, "health", "proof"), sentence)
+    if identity and isinstance(identity.value, dict):
+        yield from _one_of(identity, (*path, "health", "identity"), "header", "json")
+
+
+def _variables(service: Located, path: Path) -> Iterator[Problem]:
+    env, secrets = service.keys.get("env"), service.keys.get("secrets")
+    for key, section in (("env", env), ("secrets", secrets)):
+        for name, value in (section.keys if section else {}).items():
+            if name in RESERVED:
+                yield Problem(value.place, (*path, key, name), "is set by Cloud Run itself; use another name, or port:")
+    for name, value in (secrets.keys if secrets else {}).items():
+        if env and name in env.keys:
+            yield Problem(value.place, (*path, "secrets", name), "stands in env: too")
+
+
+def _loose_secrets(root: Located) -> Iterator[Problem]:
+    for name, service in _maps(root, "services").items():
+        secrets = service.keys.get("secrets")
+        for variable, value in (secrets.keys if secrets else {}).items():
+            if value.text and ":" in value.text and not value.text.rpartition(":")[2].isdigit():
+                sentence = f"{value.text} is not pinned: what it means can change between two iterations"
+                yield Problem(value.place, ("services", name, "secrets", variable), sentence)
+
+
+def _circles(root: Located) -> Iterator[Problem]:
+    """One problem per circle of `after:`, at the service of it that stands first."""
+    services = _maps(root, "services")
+    after = {name: _texts(service.keys.get("after")) for name, service in services.items()}
+    seen: set[frozenset[str]] = set()
+    for name in services:
+        circle = _circle(name, after)
+        if circle and frozenset(circle) not in seen:
+            seen.add(frozenset(circle))
+            sentence = f"goes in a circle: {' -> '.join([*circle, name])}; none of them could be deployed first"
+            yield Problem(services[name].keys["after"].place, ("services", name, "after"), sentence)
+
+
+def _circle(start: str, after: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The shortest way from a service back to itself."""
+    ways: list[tuple[str, ...]] = [(start,)]
+    seen: set[str] = set()
+    for way in ways:
+        for following in after.get(way[-1], ()):
+            if following == start:
+                return way
+            if following not in seen:
+                seen.add(following)
+                ways.append((*way, following))
+    return ()
+
+
+def _texts(listed: Located | None) -> tuple[str, ...]:
+    return tuple(item.text for item in listed.items if item.text is not None) if listed else ()
+
+
+def _collisions(root: Located) -> Iterator[Problem]:
+    variables: dict[str, str] = {}
+    names: dict[str, str] = {}
+    services = _at(root, "services")
+    for key, service in (services.keys if services else {}).items():
+        other = variables.setdefault(url_variable(key), key)
+        if other != key:
+            sentence = f'and "{other}" would both be {url_variable(key)} for the suites'
+            yield Problem(service.place, ("services", key), sentence)
+        given = service.keys.get("service")
+        name = given.text or key if given else key
+        owner = names.setdefault(name, key)
+        if owner != key:
+            yield Problem((given or service).place, ("services", key), f'and "{owner}" are both "{name}" on Cloud Run')
+        if given is None and re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", key) and not _cloud_run(key):
+            sentence = "is no name for Cloud Run (at most 49 lower-case letters, digits and hyphens); give service: too"
+            yield Problem(service.place, ("services", key), sentence)
+
+
+def _cloud_run(name: str) -> bool:
+    return re.fullmatch(r"[a-z](?:[a-z0-9-]{0,47}[a-z0-9])?", name) is not None
+
+
+def _dependencies(root: Located) -> Iterator[Problem]:
+    for name, dependency in _maps(root, "dependencies").items():
+        path = ("dependencies", name)
+        yield from _one_of(dependency, path, "http", "tcp")
+        expect = dependency.keys.get("expect")
+        if expect and "tcp" in dependency.keys:
+            yield Problem(expect.place, (*path, "expect"), "needs http:; a tcp: probe reads no answer")
+
+
+def _suites(root: Located) -> Iterator[Problem]:
+    for name, suite in _maps(root, "suites").items():
+        path = ("suites", name)
+        yield from _one_of(suite, path, "pytest", "command")
+        yield from _references(root, suite, path, "exercises")
+        if "command" in suite.keys and "junit" not in suite.keys:
+            sentence = "needs junit:, the glob of the result files that the command writes"
+            yield Problem(suite.keys["command"].place, (*path, "command"), sentence)
+        for key in ("junit", "list"):
+            if "pytest" in suite.keys and key in suite.keys:
+                yield Problem(suite.keys[key].place, (*path, key), "belongs to command:; pytest tells its own results")
+
+
+def _targets(root: Located) -> Iterator[Problem]:
+    for name, target in _maps(root, "targets").items():
+        path = ("targets", name)
+        yield from _one_of(target, path, "requests", "property")
+        unit, below, percentile = (target.keys.get(key) for key in ("unit", "below", "percentile"))
+        if unit and below and below.text and unit.text not in TIME_UNITS and "property" in target.keys:
+            yield Problem(below.place, (*path, "below"), f"expected a number in {unit.text}, found a duration")
+        said = percentile_of(name)
+        if percentile and said and isinstance(percentile.value, int) and percentile.value != said:
+            sentence = f"says {percentile.value}, the target's name says p{said}"
+            yield Problem(percentile.place, (*path, "percentile"), sentence)
+
+
+def percentile_of(name: str) -> int | None:
+    """The percentile that a target's name promises: 99 for `api latency p99`."""
+    said = re.search(r"\bp(\d\d?)\b", name, re.IGNORECASE)
+    return int(said[1]) if said and int(said[1]) else None
+
+
+def _fix(root: Located) -> Iterator[Problem]:
+    fix = _at(root, "fix")
+    if fix and isinstance(fix.value, dict):
+        yield from _one_of(fix, ("fix",), "command", "await")
+
+
+def _one_of(entry: Located, path: Path, first: str, second: str) -> Iterator[Problem]:
+    given = [entry.keys[key] for key in (first, second) if key in entry.keys]
+    if not given:
+        yield Problem(entry.place, path, f"needs {first}: or {second}:")
+    elif len(given) == 2:
+        later = max(given, key=lambda value: value.place.line)
+        yield Problem(later.place, path, f"takes {first}: or {second}:, not both")

@@ -1,0 +1,149 @@
+"""From an environment's name to its values: read, merge, substitute, validate, cross-check, convert.
+
+Reads files only through the `read` it is given, so that the user's tree and a commit are loaded by the same code, and
+variables only from the mapping it is given. Prints nothing.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path as FilePath
+from typing import Any
+
+from loop.config import convert
+from loop.config.checks import check
+from loop.config.document import Located, parse
+from loop.config.layers import Layers, Read, read_layers
+from loop.config.models import EnvironmentFile, KnownIssue
+from loop.config.problems import Place, Problem, found, in_order
+from loop.config.substitute import substitute
+from loop.config.validate import plain, validate
+from loop.core import environment as core
+from loop.errors import ConfigError
+
+FOLDER = "configs"
+KNOWN_ISSUES = "known-issues.yaml"
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    environment: core.Environment
+    warnings: tuple[str, ...]
+    """Sentences with file, line and key, as those of a ConfigError."""
+    files: tuple[str, ...]
+    """What makes it up, relative to the repository's root: its own file first, known-issues.yaml last."""
+    merged: dict[str, Any]
+    """The configuration as merged and substituted; secrets are still `${secret:VAR}`."""
+
+
+def load(environment: str, *, read: Read, variables: Mapping[str, str], folder: str = FOLDER) -> Loaded:
+    """Raises ConfigError with every problem that could be found."""
+    file = _file(environment, folder)
+    layers = read_layers(file, read)
+    if layers.root is None:
+        raise ConfigError(in_order(layers.problems, layers.files), where=file, hint=_hint(environment))
+    known, known_problems = _known_issues(f"{folder}/{KNOWN_ISSUES}", read)
+    files = (*layers.files, *([f"{folder}/{KNOWN_ISSUES}"] if known is not None else []))
+    substituted = substitute(layers.root, variables)
+    checked = check(substituted.root, environment)
+    first = (*layers.problems, *known_problems, *substituted.problems, *checked.problems)
+    model, complaints = validate(EnvironmentFile, substituted.root)
+    problems = (*first, *_news(complaints, first))
+    if problems or model is None:
+        raise ConfigError(in_order(problems, files), where=file, hint=_hint(environment))
+    return Loaded(
+        environment=convert.environment(environment, model, known or ()),
+        warnings=in_order((*layers.warnings, *substituted.warnings, *checked.warnings), files),
+        files=files,
+        merged=plain(substituted.root),
+    )
+
+
+def files(environment: str, *, read: Read, folder: str = FOLDER) -> tuple[str, ...]:
+    """The files that make up an environment, as far as they can be read; no other can change what it says."""
+    layers = read_layers(_file(environment, folder), read)
+    known = f"{folder}/{KNOWN_ISSUES}"
+    return (*layers.files, *([known] if read(known) is not None else []))
+
+
+def environments(names: tuple[str, ...], *, read: Read, folder: str = FOLDER) -> tuple[str, ...]:
+    """Which of the folder's files are environments: all but known issues and what is only there to be extended."""
+    candidates = tuple(name for name in sorted(names) if name.endswith(".yaml") and name != KNOWN_ISSUES)
+    chains: dict[str, Layers] = {name: read_layers(f"{folder}/{name}", read) for name in candidates}
+    extended = {file for layers in chains.values() for file in layers.files[1:]}
+
+    def stands_alone(name: str) -> bool:
+        document = parse(read(f"{folder}/{name}") or "", name).root
+        return f"{folder}/{name}" not in extended or (document is not None and "environment" in document.keys)
+
+    return tuple(name.removesuffix(".yaml") for name in candidates if stands_alone(name))
+
+
+def tree(root: FilePath) -> Read:
+    """Read files of a folder on disk: the user's own tree."""
+
+    def read(path: str) -> str | None:
+        file = root / path
+        if not file.is_file():
+            return None
+        try:
+            return file.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise ConfigError([f"{path}:1: not UTF-8 text (byte {error.start})"], where=path) from None
+
+    return read
+
+
+def _file(environment: str, folder: str) -> str:
+    if not NAME.fullmatch(environment):
+        sentence = f'"{environment}" is no name of an environment: at most 40 lower-case letters, digits, - and _'
+        raise ConfigError([sentence], where=folder)
+    return f"{folder}/{environment}.yaml"
+
+
+def _hint(environment: str) -> str:
+    return f"loop config check --env {environment}"
+
+
+def _news(complaints: tuple[Problem, ...], first: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """What pydantic finds beyond what is already said of the same value."""
+    said = {problem.path for problem in first if problem.path}
+    return tuple(new for new in complaints if not any(new.path[: len(path)] == path for path in said))
+
+
+def _known_issues(file: str, read: Read) -> tuple[tuple[core.KnownIssue, ...] | None, tuple[Problem, ...]]:
+    text = read(file)
+    if text is None:
+        return None, ()
+    document = parse(text, file)
+    root = document.root
+    if root is None or root.value == {}:
+        return (), document.problems
+    if not isinstance(root.value, list):
+        return (), (Problem(Place(file, 1), (), f"expected a list of known issues, found {found(root.value)}"),)
+    problems = list(document.problems)
+    issues: list[core.KnownIssue] = []
+    for index, item in enumerate(root.items):
+        issue, complaints = _issue(item, index)
+        problems += complaints
+        issues += [issue] if issue else []
+    return tuple(issues), tuple(problems)
+
+
+def _issue(item: Located, index: int) -> tuple[core.KnownIssue | None, tuple[Problem, ...]]:
+    model, complaints = validate(KnownIssue, item)
+    problems = tuple(replace(problem, path=(f"[{index}]", *problem.path)) for problem in complaints)
+    until = item.keys.get("until")
+    if model and not _is_day(model.until):
+        place = until.place if until else item.place
+        return None, (Problem(place, (f"[{index}]", "until"), f"{model.until} is no day of the calendar"),)
+    return (convert.known_issue(model) if model else None), problems
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(date.fromisoformat(text))
+    except ValueError:
+        return False

@@ -1,0 +1,256 @@
+"""The configuration's keys as pydantic models: types, defaults and one description each.
+
+The descriptions are the reference: `loop config docs` and the JSON Schema print them. What concerns several keys at
+once is checked in checks.py, on the file's own values, so that one mistake does not hide another.
+"""
+
+from typing import Annotated
+
+from pydantic import Field, WithJsonSchema
+
+from loop.config.fields import (
+    Arguments,
+    Duration,
+    Limit,
+    Model,
+    Rate,
+    Switch,
+    Text,
+    Texts,
+    VariableName,
+    Variables,
+    Whole,
+    Words,
+    Written,
+    shaped,
+    written,
+)
+from loop.core.environment import Access, BuildMode, KnownIssues, Proof, RateKind
+
+FolderPath = Annotated[Words, shaped(r"(?!/)(?!.*(^|/)\.\.(/|$)).+", "expected a path inside the repository")]
+ServiceKey = Annotated[str, shaped(r"[A-Za-z][A-Za-z0-9_-]*", "a service's name takes letters, digits, - and _")]
+SuiteKey = Annotated[str, shaped(r"[A-Za-z0-9][A-Za-z0-9._-]*", "a suite's name takes letters, digits, -, _ and .")]
+CloudRunName = Annotated[
+    str,
+    shaped(
+        r"[a-z](?:[a-z0-9-]{0,47}[a-z0-9])?",
+        "Cloud Run's name of a service takes at most 49 lower-case letters, digits and hyphens, a letter first",
+    ),
+]
+HealthPath = Annotated[str, shaped(r"/\S*", "expected a path that starts with /")]
+SecretVersion = Annotated[
+    str,
+    shaped(
+        r"(?:projects/[^/:\s]+/secrets/)?[A-Za-z0-9_-]+:[A-Za-z0-9_-]+",
+        'expected Secret Manager\'s "name:version"',
+    ),
+]
+Endpoint = Annotated[
+    str,
+    shaped(r"google|emulator|[A-Za-z0-9_.-]+:\d{1,5}|\[[0-9a-f:]+\]:\d{1,5}", "expected google, emulator or host:port"),
+]
+TcpAddress = Annotated[str, shaped(r"\S*(:\d{1,5}|\$\{\S+\})", "expected host:port")]
+HttpAddress = Annotated[str, shaped(r"(https?://|\$\{)\S+", "expected an http:// or https:// address")]
+Awaited = Annotated[str, shaped("commit", "expected commit"), WithJsonSchema({"enum": ["commit"]})]
+Day = Annotated[str, shaped(r"\d{4}-\d{2}-\d{2}", "expected a day such as 2027-01-31")]
+
+
+class Build(Model):
+    service_account: Words | None = Field(None, description="Account that Cloud Build runs as; default: the project's.")
+    timeout: Duration = written("20m", "Longest time for one build.")
+
+
+class Platform(Model):
+    endpoint: Endpoint = Field(
+        "google", description="`google`, `emulator` (the embedded default), or host:port of an emulator that runs."
+    )
+    project: Words | None = Field(None, description="Google Cloud project. Emulator: default `local`.")
+    region: Words | None = Field(None, description="Cloud Run region. Emulator: default `emulator`.")
+    repository: Words | None = Field(
+        None, description="Artifact Registry path for images; default `REGION-docker.pkg.dev/PROJECT/loop`."
+    )
+    bucket: Words | None = Field(None, description="Storage bucket for source archives; default `PROJECT-loop`.")
+    build: Build = Field(default_factory=Build, description="How Cloud Build runs.")
+    state: FolderPath = Field(".loop/emulator", description="Folder of the embedded emulator, below the root.")
+
+
+class Identity(Model):
+    header: Words | None = Field(None, description="Response header that holds the revision's name.")
+    json_: Words | None = Field(None, alias="json", description="Key of the JSON health answer that holds it.")
+
+
+class Health(Model):
+    path: HealthPath = Field("/", description="Path that answers below 400 when the service is well.")
+    consecutive: Whole = Field(1, ge=1, description="Good answers in a row that are wanted.")
+    within: Duration = written("2m", "Time after which a service that does not answer counts as unhealthy.")
+    identity: Identity | None = Field(
+        None, description="Where the answer names the revision that gave it: {header: NAME} or {json: KEY}."
+    )
+    proof: Proof | None = Field(
+        None,
+        description="How it is known that the wanted revision serves: `answered` (it said so itself; default with "
+        "identity:), `logged` (its request log shows our probe; else the default), `routed` (the platform says so).",
+    )
+
+
+class Service(Model):
+    service: CloudRunName | None = Field(None, description="Cloud Run's own name; default: the key.")
+    source: FolderPath | None = Field(None, description="Folder whose content is built.")
+    build: BuildMode | None = Field(
+        None, description="`buildpack` (default), `dockerfile`, or `image` (default where image: is given)."
+    )
+    image: Words | None = Field(None, description="Image to deploy as it is; nothing is built.")
+    after: Texts = Field((), description="Services that must serve before this one is deployed; builds never wait.")
+    health: Health = Field(
+        default_factory=Health,
+        description="How to ask whether it is well: a path, or a map.",
+        json_schema_extra={"shorthand": "string"},
+    )
+    env: Variables = Field(
+        default_factory=dict, description="Environment variables; may hold ${services.NAME.url} and ${secret:VAR}."
+    )
+    secrets: dict[VariableName, SecretVersion] = Field(
+        default_factory=dict, description='Environment variables from Secret Manager, "name:version", version pinned.'
+    )
+    access: Access = Field(
+        Access.KEEP, description="Who may call it: `keep` (IAM is not touched), `public`, `private`."
+    )
+    url: HttpAddress | None = Field(
+        None, description="Address used by probes, suites and references instead of Cloud Run's (load balancer)."
+    )
+    port: Whole = Field(8080, ge=1, le=65535, description="Port that the container listens on.")
+    template: dict[str, object] = Field(
+        default_factory=dict, description="Further settings of the revision in the API's own JSON names."
+    )
+
+
+class Dependency(Model):
+    http: HttpAddress | None = Field(None, description="Address that must answer below 400; this or tcp:.")
+    tcp: TcpAddress | None = Field(None, description="host:port that must accept a connection; this or http:.")
+    expect: dict[str, Written] = Field(
+        default_factory=dict, description="Keys of the JSON answer and the values that they must have."
+    )
+    within: Duration = written("10s", "Time after which it counts as not reachable.")
+
+
+class Gate(Model):
+    pass_rate: Rate = Field(description="Least share of counted cases that must pass.")
+    of: RateKind = Field(
+        RateKind.ADJUSTED, description="`adjusted` (any attempt, known issues left out) or `raw` (first attempt)."
+    )
+
+
+class Suite(Model):
+    pytest: Arguments | None = Field(
+        None,
+        description="Arguments for pytest, as text or a list; this or command:.",
+        json_schema_extra={"shorthand": "string"},
+    )
+    command: Words | None = Field(None, description="Shell command of any other runner; needs junit:.")
+    junit: Words | None = Field(None, description="Glob of the JUnit XML files that the command writes.")
+    python: Words | None = Field(
+        None, description="Interpreter for pytest; default `.venv/bin/python` of the root, else python3 on PATH."
+    )
+    workdir: FolderPath = Field(".", description="Folder to run in.")
+    env: Variables = Field(
+        default_factory=dict, description="Environment variables beside LOOP_URL_<SERVICE>, LOOP_RUN, LOOP_ITERATION."
+    )
+    setup: Words | None = Field(None, description="Shell command that runs first, once per iteration.")
+    list_: Words | None = Field(
+        None, alias="list", description="Command whose output names the expected cases, one per line."
+    )
+    minimum: Whole | None = Field(None, ge=1, description="Least number of cases, where they can not be listed.")
+    sources: Texts = Field((), description="Git globs of the test sources; pytest knows its own.")
+    timeout: Duration = written("30m", "Time after which the runner is stopped; finished cases are kept.")
+    priority: Whole = Field(100, description="Smaller runs first; equal ones in the file's order.")
+    gate: Gate | None = Field(None, description="What the suite must reach for the iteration to pass.")
+    exercises: Texts = Field((), description="Services that the suite must have sent requests to.")
+    trace: Switch = Field(True, description="Give each case a trace id that its requests carry.")
+    retry_failed: Whole = Field(0, ge=0, description="Further attempts for failed cases; every attempt is recorded.")
+
+
+class Target(Model):
+    requests: Words | None = Field(None, description="Pattern of paths in the request log; this or property:.")
+    property_: Words | None = Field(None, alias="property", description="Property that tests record; or requests:.")
+    below: Limit = Field(description="The limit: a duration, or a number in the property's own unit.")
+    percentile: Whole | None = Field(
+        None, ge=1, le=100, description="Which percentile is held against it; default: the pNN of the name, else 95."
+    )
+    unit: Words = Field("ms", description="Unit that the property is recorded in.")
+
+
+class Goal(Model):
+    pass_rate: Rate = written("100%", "Share of counted cases that ends the run.")
+    of: RateKind = Field(RateKind.ADJUSTED, description="Which rate is held against it, `adjusted` or `raw`.")
+    known_issues: KnownIssues = Field(
+        KnownIssues.ALLOW, description="`allow`: may be met but for known issues. `forbid`: it may not."
+    )
+
+
+class Limits(Model):
+    iterations: Whole = Field(10, ge=0, description="Iterations after Initial.")
+    no_progress: Whole = Field(3, ge=1, description="Iterations in a row without a fixed case or a changed failure.")
+    time: Duration | None = Field(None, description="Time for the whole run; default: none.")
+    invalid: Whole = Field(3, ge=1, description="Invalid iterations in a row.")
+    rejected: Whole = Field(3, ge=1, description="Rejected fixes in a row.")
+
+
+class Fix(Model):
+    command: Words | None = Field(None, description="Executable that repairs, run in the worktree; this or await:.")
+    await_: Awaited | None = Field(None, alias="await", description="`commit`: wait for a person's commit.")
+    timeout: Duration = written("30m", "Longest time for one attempt.")
+    protect: Texts = Field((), description="Git globs that a fix may not touch; they are restored.")
+    max_files: Whole | None = Field(None, ge=1, description="Most files that one fix may change.")
+    notes: FolderPath | None = Field(None, description="File in which the fixer leaves notes for the report.")
+
+
+class Hooks(Model):
+    before_deploy: Words | None = Field(None, description="Command before the first deployment of an iteration.")
+    after_deploy: Words | None = Field(None, description="Command once all services serve.")
+    before_suites: Words | None = Field(None, description="Command before the first suite.")
+    after_suites: Words | None = Field(None, description="Command after the last suite.")
+    on_end: Words | None = Field(None, description="Command when the run has ended.")
+
+
+class Workspace(Model):
+    link: tuple[FolderPath, ...] = Field(
+        (), description="Untracked paths of your tree that are linked into every worktree."
+    )
+    setup: Words | None = Field(None, description="Command that prepares a new worktree.")
+
+
+class KnownIssue(Model):
+    """An entry of known-issues.yaml."""
+
+    pattern: Words = Field(description="Which cases: `*` is any text, all else is itself.")
+    signature: Words = Field(description="Part of the normalised failure message.")
+    owner: Words = Field(description="Who answers for it.")
+    reason: Words = Field(description="Why it may fail.")
+    until: Day = Field(description="Last day (UTC) on which it may.")
+    link: Text = Field("", description="Evidence.")
+
+
+class EnvironmentFile(Model):
+    """What one environment's file says, once merged."""
+
+    environment: Words | None = Field(None, description="The environment's name; must be the file's own.")
+    title: Text = Field("", description="How reports call the environment; default: its name.")
+    mission: Text = Field("", description="What the run is for, in a sentence; stands in every report.")
+    root: FolderPath = Field(".", description="Folder of a monorepo that all paths are relative to.")
+    platform: Platform = Field(description="Where services are built and deployed.")
+    services: dict[ServiceKey, Service] = Field(
+        description="What is built, deployed and tested, by the name that people use."
+    )
+    dependencies: dict[Words, Dependency] = Field(
+        default_factory=dict, description="What the services need and loop does not deploy; probed before the suites."
+    )
+    suites: dict[SuiteKey, Suite] = Field(description="The tests; they run one at a time, by priority.")
+    capabilities: dict[Words, Texts] = Field(
+        default_factory=dict, description="What the product can do, each with patterns over case ids that show it."
+    )
+    targets: dict[Words, Target] = Field(default_factory=dict, description="Limits on measured figures.")
+    goal: Goal = Field(default_factory=Goal, description="When the run is done.")
+    limits: Limits = Field(default_factory=Limits, description="When the run gives up.")
+    fix: Fix | None = Field(None, description="What acts between two iterations; without it a run makes Initial alone.")
+    hooks: Hooks = Field(default_factory=Hooks, description="Commands around the phases of an iteration.")
+    workspace: Workspace = Field(default_factory=Workspace, description="What every iteration's worktree gets.")
