@@ -1,0 +1,252 @@
+"""Composition: a repository, a configuration, a journal, a lease, a platform and an engine become one command."""
+
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Self
+
+from loop import cloud, config, source
+from loop.core.environment import Charter, Environment, PlatformTarget
+from loop.core.events import Event, RunResumed, RunStarted
+from loop.core.redact import Redactor
+from loop.core.state import RunState
+from loop.engine import Engine, utc_now
+from loop.errors import UsageError
+from loop.journal import Journal, Lease, Run, opened
+from loop.journal.lease import me, pause
+from loop.perform import performer
+from loop.perform.emit import Observer
+from loop.perform.setting import Setting
+
+JOURNAL = "sqlite:///.loop/journal.db"
+_UID = "abcdefghijklmnopqrstuvwxyz234567"
+_MET = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the command line of `loop run` asks for."""
+
+    ref: str | None = None
+    fetch: bool = False
+    iterations: int | None = None
+    suites: tuple[str, ...] = ()
+
+
+def repository() -> source.Repository:
+    return source.find(Path.cwd())
+
+
+def journal_of(repo: source.Repository) -> Journal:
+    source.state_folder(repo)
+    return opened(JOURNAL, repo.root)
+
+
+class Session:
+    """One command that turns the loop: holds the environment's lease from begin to end."""
+
+    def __init__(self, repo: source.Repository, loaded: config.Loaded, journal: Journal, stack: ExitStack) -> None:
+        self._repo = repo
+        self._environment: Environment = loaded.environment
+        self._journal = journal
+        self._stack = stack
+        self._variables: Mapping[str, str] = dict(os.environ)
+        self._redact = Redactor(config.secrets(self._environment, self._variables))
+
+    @classmethod
+    def opened(cls, environment: str, *, wait: bool) -> "Session":
+        repo = repository()
+        loaded = config.load(environment, read=config.tree(repo.root), variables=os.environ)
+        for warning in loaded.warnings:
+            sys.stderr.write(f"warning: {warning}\n")
+        with ExitStack() as stack:
+            journal = journal_of(repo)
+            stack.callback(journal.close)
+            lease = Lease(journal, environment, holder=me())
+            lease.acquire(wait=pause if wait else None)
+            stack.callback(lease.release)
+            return cls(repo, loaded, journal, stack.pop_all())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def run(self, wish: Wish, *, json: bool) -> int:
+        """A new run until it ends, is paused or interrupted; its exit code."""
+        if wish.fetch:
+            source.fetch(self._repo, wish.ref)
+        charter = _limited(self._environment.charter, wish.iterations)
+        _known_suites(charter, wish.suites)
+        event = RunStarted(
+            at=utc_now(),
+            environment=charter.name,
+            number=self._number(),
+            uid="".join(secrets.choice(_UID) for _ in range(6)),
+            charter=charter,
+            ref=wish.ref,
+            suites=wish.suites,
+            trend=self._journal.trend(charter.name),
+            program=version("loop"),
+        )
+        return self._drive(self._journal.start(event), (), json=json)
+
+    def resume(self, name: str, *, ref: str | None, again: bool, json: bool) -> int:
+        """Go on with a run of this environment; its exit code."""
+        run = self._journal.find(name)
+        assert run is not None
+        state = self._journal.state(run)
+        event = RunResumed(host=socket.gethostname(), pid=os.getpid(), ref=self._next(state, ref, again), again=again)
+        return self._drive(run, (event,), json=json)
+
+    def _next(self, state: RunState, ref: str | None, again: bool) -> str | None:
+        """The commit that the next iteration starts from, where the last one was the run's end."""
+        if state.ended is None:
+            if ref is not None:
+                raise UsageError(f"{state.name} stopped within an iteration: it goes on from there", hint=f"loop resume {state.name}")
+            return None
+        commit = source.starting_point(self._repo, ref).commit
+        if state.current and commit == state.current.commit and not again:
+            raise UsageError(
+                f"nothing changed since the last iteration of {state.name} ({commit[:12]})",
+                where=str(self._repo.root),
+                hint="commit a fix first, or repeat the suites: loop resume --again",
+            )
+        return commit
+
+    def _number(self) -> int:
+        environment = self._environment.charter.name
+        folder = self._repo.root / "reports" / environment
+        reported = [int(p.name) for p in folder.glob("*") if p.name.isdecimal()]
+        recorded = [run.number for run in self._journal.runs(environment)]
+        return 1 + max(0, *reported, *recorded, source.run_numbers(self._repo, environment))
+
+    def _drive(self, run: Run, first: Sequence[Event], *, json: bool) -> int:
+        from loop.cli.display import closing, observers
+
+        seen: Sequence[Observer] = observers(run, json=json, redact=self._redact)
+        engine = Engine(self._journal, run, performer(self._setting()), observers=seen)
+        with _signals(engine.interrupt):
+            try:
+                for event in first:
+                    engine.emit(event)
+                state = engine.drive()
+            finally:
+                for observer in seen:
+                    observer.close()
+        sys.stdout.write(closing(state, self._repo.root, json=json))
+        return exit_code(state)
+
+    def _setting(self) -> Setting:
+        return Setting(
+            repository=self._repo,
+            variables=self._variables,
+            redact=self._redact,
+            platform=connector(self._environment.charter.platform, self._repo, self._stack),
+            clock=utc_now,
+        )
+
+
+def connector(target: PlatformTarget, repo: source.Repository, stack: ExitStack) -> Callable[[], cloud.Platform]:
+    """Connects at the first call, from whichever thread it comes; starts the embedded emulator where it is meant."""
+    lock = threading.Lock()
+    found: list[cloud.Platform] = []
+
+    def platform() -> cloud.Platform:
+        with lock:
+            if not found:
+                found.append(cloud.connect(target, _endpoints(target, repo, stack)))
+                stack.callback(found[0].close)
+        return found[0]
+
+    return platform
+
+
+def _endpoints(target: PlatformTarget, repo: source.Repository, stack: ExitStack) -> cloud.Endpoints | None:
+    if not target.emulated:
+        return None
+    from loop import emulator
+
+    attached = emulator.attach(repo.root / target.state)
+    stack.callback(attached.close)
+    return cloud.Endpoints(grpc=attached.grpc, storage=attached.storage, admin=attached.admin)
+
+
+def exit_code(state: RunState) -> int:
+    """Design section 10."""
+    if state.ended:
+        return state.ended.exit_code
+    if state.paused:
+        return state.paused.exit_code
+    return 130 if state.interrupted else 70
+
+
+def resumable(name: str | None, environment: str | None) -> tuple[str, str]:
+    """Environment and name of the run that `loop resume` means: the one named, else the environment's newest."""
+    repo = repository()
+    journal = journal_of(repo)
+    try:
+        return _chosen(journal, name, environment)
+    finally:
+        journal.close()
+
+
+def _chosen(journal: Journal, name: str | None, environment: str | None) -> tuple[str, str]:
+    if name is None and environment is None:
+        raise UsageError("which run?", hint="loop resume RUN, or loop resume --env NAME; loop history lists them")
+    run = journal.find(name) if name else next(iter(reversed(journal.runs(environment))), None)
+    if run is None:
+        raise UsageError(f"there is no run {name or 'of ' + str(environment)}", hint="loop history")
+    state = journal.state(run)
+    if state.ended and state.ended.exit_code == _MET:
+        raise UsageError(f"{run.name} met its goal: nothing to resume", hint=f"loop run --env {run.environment}")
+    return run.environment, run.name
+
+
+def _limited(charter: Charter, iterations: int | None) -> Charter:
+    if iterations is None:
+        return charter
+    return replace(charter, limits=replace(charter.limits, iterations=iterations))
+
+
+def _known_suites(charter: Charter, wanted: Sequence[str]) -> None:
+    names = [suite.name for suite in charter.suites]
+    unknown = [name for name in wanted if name not in names]
+    if unknown:
+        raise UsageError(f"no suite is called {', '.join(unknown)}", hint=f"--suite takes: {', '.join(names)}")
+
+
+class _signals:
+    """The first SIGINT or SIGTERM asks the engine to stop; a second one ends the process at once."""
+
+    def __init__(self, interrupt: Callable[[int], None]) -> None:
+        self._interrupt = interrupt
+        self._count = 0
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._received)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _received(self, number: int, _frame: FrameType | None) -> None:
+        self._count += 1
+        if self._count > 1:
+            os._exit(130)
+        self._interrupt(number)
