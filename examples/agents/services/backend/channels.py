@@ -73,7 +73,7 @@ async def chat(websocket: WebSocket) -> None:
     user = await asking(websocket, ticket, tokens.ticket_user)
     if user is None:
         return
-    await websocket.accept(subprotocol="chat.v1")
+    await websocket.accept()
     try:
         while True:
             await websocket.send_json(answered(await websocket.receive_json(), user))

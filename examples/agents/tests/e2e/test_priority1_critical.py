@@ -65,7 +65,7 @@ class TestWebSocket:
     def test_003_websocket_message_exchange_real(self, websocket: Any, user: Any, ticket: Any) -> None:
         protocols = ["agents.v1", f"ticket.{ticket(user)}"]
         with websocket("/ws/chat", subprotocols=protocols) as channel:
-            assert channel.subprotocol == "agents.v1"
+            assert channel.subprotocol == "agents.v1", f"the handshake chose the subprotocol {channel.subprotocol}"
             for number in range(10):
                 channel.send(json.dumps({"agent": "calculator", "input": f"{number} * 7"}))
                 answer = json.loads(channel.recv(timeout=PATIENCE))
