@@ -175,11 +175,10 @@ def rows(state: RunState) -> tuple[Row, ...]:
 
 
 def _earlier(row: TrendRow) -> Row:
-    title = f"{row.run}, {'Initial' if row.iteration == 0 else f'iteration {row.iteration}'}"
-    when = row.at.strftime("%Y-%m-%d")
-    rate = _rate(row.verdict, row.rate)
-    came = f"{when}: {row.ending}" if row.ending else when
-    return Row(title=title, rate=rate, passed=str(row.rate or ""), change="", came=came)
+    when = f"{row.at:%Y-%m-%d}, {'Initial' if row.iteration == 0 else f'iteration {row.iteration}'}"
+    shown = row.rate if row.verdict is not Verdict.INVALID else None
+    came = f"{row.ending}; {when}" if row.ending else when
+    return Row(title=row.run, rate=_rate(row.verdict, row.rate), passed=str(shown or ""), change="", came=came)
 
 
 def _rate(verdict: Verdict, rate: Rate | None) -> str:
@@ -222,13 +221,13 @@ def change(iteration: IterationState) -> str:
 
 
 def came(iteration: IterationState, judgement: Judgement) -> str:
-    """What an iteration brought, in one cell: its commit, then what was fixed and broken, or why there is no rate."""
+    """What an iteration brought, in one cell: what was fixed and broken by which commit, or why there is no rate."""
     if judgement.verdict is Verdict.INVALID:
         return "; ".join(judgement.reasons) or judgement.rule
     if not judgement.deployed:
         return "; ".join(_failures(iteration)) or "; ".join(judgement.reasons) or judgement.rule
-    parts = [_what_changed(iteration)] if _what_changed(iteration) else []
-    return "; ".join(parts + moved(judgement))
+    subject = _what_changed(iteration)
+    return "; ".join(moved(judgement)) + (f": {subject}" if subject else "")
 
 
 def moved(judgement: Judgement) -> list[str]:

@@ -1,0 +1,104 @@
+"""The last lines of a run, for stdout: the table, how it ended, what did not pass, what to do next, and the report."""
+
+from collections.abc import Iterator
+
+from loop.console.text import cut, cut_left, table, wrapped
+from loop.core.actions import Ending
+from loop.core.model import Failing
+from loop.core.state import IterationState, RunState
+from loop.core.wording import (
+    Row,
+    one_line,
+    open_operations,
+    printable,
+    resume_command,
+    rows,
+    traffic,
+)
+
+_HEAD = ("Iteration", "Rate", "Passed", "Change", "What came to pass")
+_SHOWN = 10
+_LOG_LINES = 8
+
+
+def summary(state: RunState, report: str | None, *, width: int = 80) -> str:
+    """Ends with a newline; its last line is the report's path where there is one."""
+    blocks = [_table(state, width), list(_ending(state, width)), list(_not_passed(state, width)),
+              list(_trouble(state, width)), list(_left_behind(state, width)), list(_next(state))]  # fmt: skip
+    text = "\n\n".join("\n".join(block) for block in blocks if block)
+    return f"{text}\n\n{report}\n" if report else f"{text}\n"
+
+
+def _table(state: RunState, width: int) -> list[str]:
+    return iterations(rows(state), width) if state.iterations else []
+
+
+def iterations(shown: tuple[Row, ...], width: int) -> list[str]:
+    return table(_HEAD, [(r.title, r.rate, r.passed, r.change, r.came) for r in shown], width)
+
+
+def _ending(state: RunState, width: int) -> Iterator[str]:
+    emulated = " (on the embedded emulator)" if state.charter.platform.emulated else ""
+    if state.ended:
+        yield from wrapped(f"{state.name}{emulated}: {state.ended.ending}. {state.ended.sentence}", width)
+    elif state.paused:
+        where = f" ({state.paused.where})" if state.paused.where else ""
+        yield from wrapped(f"{state.name}{emulated}: paused. {state.paused.message}{where}", width)
+    else:
+        yield from wrapped(f"{state.name}{emulated}: {'interrupted' if state.interrupted else 'not ended'}.", width)
+
+
+def last_judged(state: RunState) -> IterationState | None:
+    return next((i for i in reversed(state.iterations) if i.judgement), None)
+
+
+def _not_passed(state: RunState, width: int) -> Iterator[str]:
+    iteration = last_judged(state)
+    judgement = iteration.judgement if iteration else None
+    if iteration is None or judgement is None or not (judgement.failing or judgement.weakened):
+        return
+    yield f"Not passed in {iteration.title} ({len(judgement.failing) + len(judgement.weakened)}):"
+    for case in judgement.failing[:_SHOWN]:
+        yield from _case(case, width)
+    if len(judgement.failing) > _SHOWN:
+        yield f"  and {len(judgement.failing) - _SHOWN} more, see the report"
+    for weakened in judgement.weakened[:_SHOWN]:
+        yield f"  {cut_left(weakened, width - 12)} (weakened)"
+
+
+def _case(case: Failing, width: int) -> Iterator[str]:
+    yield f"  {cut_left(case.id, width - 2)}"
+    about = f"{case.outcome}{', known issue' if case.known else ''}: {case.message or case.signature or 'no message'}"
+    yield f"    {cut(about, width - 4)}"
+
+
+def _trouble(state: RunState, width: int) -> Iterator[str]:
+    if state.current is None:
+        return
+    for service in state.current.services.values():
+        if service.failure:
+            yield from wrapped(f"{service.name}: {service.failure.reason}", width)
+            yield from (f"  | {cut(printable(line), width - 4)}" for line in service.failure.log[-_LOG_LINES:])
+        elif service.unverified:
+            yield from wrapped(f"{service.name}: {service.unverified}", width)
+
+
+def _left_behind(state: RunState, width: int) -> Iterator[str]:
+    """What a run that stopped halfway leaves on the platform."""
+    if state.current is None or state.current.judgement or state.ended:
+        return
+    for service, operation in open_operations(state.current):
+        yield cut(f"Still open: {service}, {operation}", width)
+    for each in state.current.services.values():
+        if traffic(each):
+            yield cut(f"Serving: {each.name}, {traffic(each)}", width)
+
+
+def _next(state: RunState) -> Iterator[str]:
+    if state.paused and state.paused.hint:
+        yield f"To mend it: {one_line(state.paused.hint)}"
+    waiting = state.ended is not None and state.ended.ending is Ending.WAITING
+    if waiting:
+        yield f"Next: commit a fix, then {resume_command(state)}"
+    elif not state.ended:
+        yield f"Next: {resume_command(state)}"
