@@ -109,6 +109,7 @@ class ProblemKind(StrEnum):
     OPERATION_OPEN = "operation open"
     NO_EVIDENCE = "no evidence of a request"
     NOTHING_COUNTED = "nothing counted"
+    SUITE_NOT_RUN = "suite not run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +175,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failing:
-    """A case that was counted and did not pass."""
+    """A case whose own outcome counts and is no pass; a weakened case is not here but in `Judgement.weakened`."""
 
     id: str
     outcome: Outcome
@@ -199,6 +200,7 @@ class Comparison:
     against: str
     fixed: tuple[Fixed, ...] = ()
     broken: tuple[str, ...] = ()
+    """Failing now and not failing before, whatever they were then."""
     still_same: tuple[str, ...] = ()
     """Still failing with the same signature."""
     still_changed: tuple[str, ...] = ()
@@ -254,12 +256,15 @@ class Judgement:
     goal: str = ""
     """The goal as text, e.g. `pass rate >= 96%`."""
     goal_met: bool = False
+    """Goal and every gate: the same as a passed verdict."""
     progress: bool = True
     """A case was fixed, or a failing case changed its signature, since the last valid iteration."""
     cases_digest: str = ""
     sources_digest: str = ""
     deployed: bool = True
     """False when the product did not build or start, so that no suite could run."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know and changes no verdict: known issues that passed, expired or failed otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,119 @@
+"""Failing cases grouped by signature, each group with the layer that its facts point at. Pure.
+
+Facts are HTTP status codes and exception types; where a signature has neither, the layer is not known and is called so.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from loop.core.model import Failing, Outcome
+
+
+class Layer(StrEnum):
+    """Where a failure probably lies."""
+
+    ACCESS = "authentication or authorisation"
+    ROUTE = "route of the service"
+    REQUEST = "request that the service refused"
+    RATE_LIMIT = "rate limit"
+    SERVICE = "service"
+    GATEWAY = "gateway or start-up of the service"
+    NETWORK = "network or address"
+    TIMEOUT = "time limit"
+    TEST_CODE = "test code"
+    ASSERTION = "assertion of the test"
+    RUNNER = "runner"
+    UNKNOWN = "not known"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    signature: str
+    layer: Layer
+    cases: tuple[str, ...]
+    known: int = 0
+    """How many of them a known issue covers."""
+
+
+_EXACT = {
+    401: Layer.ACCESS, 403: Layer.ACCESS, 407: Layer.ACCESS, 404: Layer.ROUTE, 405: Layer.ROUTE, 408: Layer.TIMEOUT,
+    410: Layer.ROUTE, 429: Layer.RATE_LIMIT, 502: Layer.GATEWAY, 503: Layer.GATEWAY, 504: Layer.TIMEOUT,
+}  # fmt: skip
+_EXCEPTIONS = {
+    Layer.TIMEOUT: {
+        "TimeoutError", "Timeout", "TimeoutException", "ReadTimeout", "ConnectTimeout", "WriteTimeout", "PoolTimeout",
+        "ReadTimeoutError", "ConnectTimeoutError", "ServerTimeoutError", "SocketTimeoutException",
+    },
+    Layer.NETWORK: {
+        "ConnectionError", "ConnectionRefusedError", "ConnectionResetError", "ConnectionAbortedError",
+        "BrokenPipeError", "ConnectError", "ReadError", "RemoteProtocolError", "NewConnectionError", "MaxRetryError",
+        "SSLError", "gaierror", "NameResolutionError", "ClientConnectorError", "ServerDisconnectedError", "ConnectionClosed",
+        "ConnectionClosedError", "ConnectException", "UnknownHostException", "URLError",
+    },
+    Layer.TEST_CODE: {
+        "ImportError", "ModuleNotFoundError", "NameError", "SyntaxError", "IndentationError", "AttributeError",
+        "TypeError", "UnboundLocalError", "FixtureLookupError", "NotImplementedError", "ReferenceError",
+        "NullPointerException",
+    },
+    Layer.ASSERTION: {"AssertionError", "AssertionFailedError", "ComparisonFailure", "Failed", "ExpectationFailed"},
+}  # fmt: skip
+_LAYER_OF = {name: layer for layer, names in _EXCEPTIONS.items() for name in names}
+_NAME = re.compile(r"\b[A-Za-z]\w*\b")
+_STATUS = re.compile(
+    r"(?i)\b(?:http(?:/[\d.]+)?|status(?:[_ -]?code)?|response|code)\b[^\w<]{0,4}"
+    r"(?:(?:is|was|of|error|status|code)\b[^\w<]{0,3}){0,2}([45]\d\d)\b"
+)
+_REASON = re.compile(
+    r"(?i)\b([45]\d\d)\b[ :,-]{1,3}(?:client error|server error|bad|unauthorized|forbidden|not found|method not|"
+    r"conflict|too many|internal server|service unavailable|gateway)"
+)
+_COMPARED = re.compile(r"\b([1-5]\d\d)\b\s*(?:==|!=|!==|===|in)\s*[\[({]?(?:\d{3}, ){0,9}([1-5]\d\d)\b")
+
+
+def group(failing: Iterable[Failing]) -> tuple[Cluster, ...]:
+    """Largest first; cases that have no signature (unfinished, not run) are grouped by their outcome."""
+    groups: dict[str, list[Failing]] = {}
+    for case in failing:
+        groups.setdefault(case.signature or case.outcome.value, []).append(case)
+    clusters = [_cluster(cause, members) for cause, members in groups.items()]
+    return tuple(sorted(clusters, key=lambda c: (-len(c.cases), c.signature)))
+
+
+def _cluster(cause: str, members: list[Failing]) -> Cluster:
+    return Cluster(
+        signature=cause,
+        layer=layer(members[0]),
+        cases=tuple(case.id for case in members),
+        known=sum(1 for case in members if case.known),
+    )
+
+
+def layer(case: Failing) -> Layer:
+    if case.outcome in (Outcome.UNFINISHED, Outcome.NOT_RUN):
+        return Layer.RUNNER
+    code = status(case.signature)
+    return _of_status(code) if code else _of_exception(case.signature)
+
+
+def status(signature: str) -> int | None:
+    """The HTTP error status that a signature names as such; a bare number is none."""
+    for pattern in (_STATUS, _REASON, _COMPARED):
+        for found in pattern.finditer(signature):
+            errors = [int(code) for code in found.groups() if code[0] in "45"]
+            if len(errors) == 1:
+                return errors[0]
+    return None
+
+
+def _of_status(code: int) -> Layer:
+    return _EXACT.get(code) or (Layer.REQUEST if code < 500 else Layer.SERVICE)
+
+
+def _of_exception(signature: str) -> Layer:
+    named = (_LAYER_OF[name] for name in _NAME.findall(signature) if name in _LAYER_OF)
+    first = next(named, None)
+    if first is Layer.ASSERTION:
+        return next((layer for layer in named if layer is not Layer.TEST_CODE), first)
+    return first or (Layer.ASSERTION if signature.startswith("assert ") else Layer.UNKNOWN)
