@@ -63,7 +63,11 @@ class EmulatedAddresses:
         query = {"project": self._target.project, "region": self._target.region, "service": service}
         status, body = self._ask(f"/urls?{urlencode(query | ({'tag': tag} if tag else {}))}")
         if status != http.client.OK:
-            raise PlatformError(f"the emulator knows no address of {service}: {body[:200]}", where=self._admin.geturl())
+            raise PlatformError(
+                f"the emulator knows no address of {service}: {body[:200]}",
+                where=self._admin.geturl(),
+                hint="loop resume",
+            )
         return str(json.loads(body)["url"])
 
     def _ask(self, path: str) -> tuple[int, str]:

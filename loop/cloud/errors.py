@@ -27,6 +27,7 @@ AGAIN = "loop resume"
 TABLE: tuple[tuple[type[Exception], type[PlatformError], str, str], ...] = (
     # exception, ours, what happened, next step; the first row that fits counts
     (auth.DefaultCredentialsError, AccessDenied, "there are no Google credentials here", LOGIN),
+    (auth.TransportError, Unavailable, "the sign-in to Google can not be reached", AGAIN),
     (auth.GoogleAuthError, AccessDenied, "the Google credentials were refused", LOGIN),
     (api.Unauthorized, AccessDenied, "the Google credentials were refused", LOGIN),
     (api.Forbidden, AccessDenied, "permission denied", "ask the project's owner for the permission, then: loop resume"),

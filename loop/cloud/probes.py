@@ -23,6 +23,8 @@ from loop.errors import Wait
 AGENT = "loop-probe/"
 ANSWER_WITHIN = 10.0
 """Seconds for one answer; longer ones are cut by the time that is left, but never below one second."""
+BETWEEN_GOOD = 0.1
+"""Seconds between answers that are to be good in a row."""
 BODY = 65_536
 EXCERPT = 300
 CLOCKS_DIFFER = timedelta(minutes=1)
@@ -88,10 +90,8 @@ class Probes:
                 return True, answer, asked
             if time.monotonic() >= until:
                 return False, answer, asked
-            if row:
-                wait(0)
-            else:
-                wait(min(next(pauses), max(0.0, until - time.monotonic())))
+            pause = BETWEEN_GOOD if row else next(pauses)
+            wait(min(pause, max(0.0, until - time.monotonic())))
 
     def _answered(
         self, health: Health, identity: Identity, url: str, revision: str, headers: Headers, wait: Wait,

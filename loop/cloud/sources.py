@@ -28,18 +28,27 @@ class Sources:
         what = "uploading the source archive"
 
         def attempt(left: float) -> None:
-            from google.api_core.exceptions import PreconditionFailed
+            from google.api_core.exceptions import ServiceUnavailable
+            from requests import RequestException
 
-            blob = self._bucket(left).blob(name)
-            if blob.exists(timeout=left, retry=None):
-                return
             try:
-                blob.upload_from_filename(str(archive), timeout=left, if_generation_match=0, retry=None)
-            except PreconditionFailed:
-                return  # someone else put the same content there meanwhile
+                self._put(archive, name, left)
+            except RequestException as error:  # the client passes these on when its own retries are off
+                raise ServiceUnavailable(str(error)) from error  # type: ignore[no-untyped-call]
 
         patiently(attempt, what=what, where=where, wait=wait, within=UPLOAD_WITHIN)
         return where
+
+    def _put(self, archive: Path, name: str, timeout: float) -> None:
+        from google.api_core.exceptions import PreconditionFailed
+
+        blob = self._bucket(timeout).blob(name)
+        if blob.exists(timeout=timeout, retry=None):
+            return
+        try:
+            blob.upload_from_filename(str(archive), timeout=timeout, if_generation_match=0, retry=None)
+        except PreconditionFailed:
+            return  # someone else put the same content there meanwhile
 
     def _bucket(self, timeout: float) -> "Bucket":
         from google.api_core.exceptions import Conflict, NotFound
