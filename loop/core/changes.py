@@ -6,7 +6,6 @@ be one.
 
 from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
 
 from loop.core.model import ChangeKind
 
@@ -33,9 +32,9 @@ def classify(
     """The kind of one path; all paths and folders are relative to the repository's root, with `/`."""
     if path in config_files or path.startswith(CONFIG_FOLDER + "/"):
         return ChangeKind.CONFIG
-    name = PurePosixPath(path).name
+    name = path.rpartition("/")[2]
     inside = _below(path, services)
-    folders = PurePosixPath(path if inside is None else inside).parts[:-1]
+    folders = (path if inside is None else inside).split("/")[:-1]
     if _matches(name, INFRA_NAMES) or INFRA_FOLDERS.intersection(folders):
         return ChangeKind.INFRA
     if _below(path, suites) is not None or _matches(name, TEST_NAMES) or TEST_FOLDERS.intersection(folders):
@@ -51,11 +50,19 @@ def kinds(found: Iterable[ChangeKind]) -> tuple[ChangeKind, ...]:
     return tuple(kind for kind in ChangeKind if kind in present)
 
 
-def _below(path: str, folders: Sequence[str]) -> str | None:
+def _below(path: str, places: Sequence[str]) -> str | None:
     """The rest of `path` below the longest of the folders (or files) that hold it; the root itself holds nothing."""
-    holders = [f for f in (folder.strip("/").removeprefix("./") for folder in folders) if f not in ("", ".")]
-    inside = [path[len(f) + 1 :] or PurePosixPath(f).name for f in holders if path == f or path.startswith(f + "/")]
+    holders = [holder for holder in map(_fixed, places) if holder]
+    inside = [path[len(f) + 1 :] or path.rpartition("/")[2] for f in holders if path == f or path.startswith(f + "/")]
     return min(inside, key=len, default=None)
+
+
+def _fixed(place: str) -> str:
+    """The part of a runner's argument or of a glob that names one place: `tests/a.py::TestX` is about `tests/a.py`."""
+    parts = place.partition("::")[0].removeprefix("./").strip("/").split("/")
+    globbed = next((i for i, part in enumerate(parts) if any(c in part for c in "*?[")), len(parts))
+    fixed = "/".join(parts[:globbed])
+    return "" if place.startswith("-") or fixed == "." else fixed
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

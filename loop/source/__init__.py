@@ -10,6 +10,7 @@ from loop.source.git import Repository
 from loop.source.history import Details, change, details
 from loop.source.refs import keep, keep_abandoned, run_numbers
 from loop.source.repository import (
+    UNCOMMITTED,
     StartingPoint,
     dirty,
     fetch,
@@ -24,6 +25,7 @@ from loop.source.repository import (
 from loop.source.worktree import Worktree, remove_worktree, worktree
 
 __all__ = [
+    "UNCOMMITTED",
     "Archive",
     "Details",
     "Gathered",

@@ -17,6 +17,8 @@ from loop.source.git import Answer, Repository, encode, fields, run, start
 STATE = ".loop"
 """The folder of a clone that holds journal, worktrees and the emulator's state; never part of a commit of ours."""
 
+UNCOMMITTED = "Uncommitted changes"
+"""The subject of a snapshot of a dirty tree."""
 LOOP = ("loop", "loop@loop.invalid")
 FETCH_TIMEOUT = 600.0
 LINKS = 8
@@ -82,7 +84,7 @@ def starting_point(repo: Repository, ref: str | None = None) -> StartingPoint:
         return StartingPoint(commit=resolve(repo, ref), uncommitted=False)
     if not dirty(repo):
         return StartingPoint(commit=head(repo), uncommitted=False)
-    commit = snapshot(repo, "Uncommitted changes")
+    commit = snapshot(repo, UNCOMMITTED)
     return StartingPoint(commit=commit, uncommitted=commit != find_head(repo))
 
 
