@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from loop.console.observer import Observer
 from loop.core.actions import Action, iteration, subject
 from loop.core.decide import decide
 from loop.core.events import ActionStarted, Event, InterruptRequested, RunPaused
@@ -17,7 +18,7 @@ from loop.core.state import RunState, evolve
 from loop.errors import Cancelled, LoopError
 from loop.journal import Journal, Run
 from loop.journal.rows import Batch
-from loop.perform.emit import Emit, Observer, Worker
+from loop.perform.emit import Emit, Worker
 
 UNWIND = 4.0
 """Seconds that cancelled work has to end when nothing else is wanted."""
@@ -42,13 +43,16 @@ class Engine:
         *,
         observers: Sequence[Observer] = (),
         clock: Clock = utc_now,
+        about_to: Callable[[Event], None] | None = None,
     ) -> None:
+        """`about_to` hears of each event before it is durable: what it raises, nothing catches (crash tests)."""
         self.journal = journal
         self.run = run
         self.state = journal.state(run)
         self.observers = tuple(observers)
         self._perform = perform
         self._clock = clock
+        self._about_to = about_to
         self._seq = journal.count(run)
         self._changed = threading.Condition()
         self._workers: list[Worker] = []
@@ -77,8 +81,8 @@ class Engine:
             if self._crash or (worker and worker.cancelled.is_set()):
                 raise Cancelled
             stamped = replace(event, at=self._clock())
-            for observer in self.observers:
-                observer.about_to(stamped, self.state)
+            if self._about_to:
+                self._about_to(stamped)
             self.journal.append(self.run, self._seq, stamped, cases, batch)
             self._seq += 1
             self.state = evolve(self.state, stamped)

@@ -24,7 +24,7 @@ from loop.errors import UsageError
 from loop.journal import Journal, Lease, Run, opened
 from loop.journal.lease import me, pause
 from loop.perform import performer
-from loop.perform.emit import Observer
+from loop.console.observer import Observer
 from loop.perform.setting import Setting
 
 JOURNAL = "sqlite:///.loop/journal.db"
@@ -108,23 +108,26 @@ class Session:
         run = self._journal.find(name)
         assert run is not None
         state = self._journal.state(run)
-        event = RunResumed(host=socket.gethostname(), pid=os.getpid(), ref=self._next(state, ref, again), again=again)
+        start = self._next(state, ref, again)
+        event = RunResumed(host=socket.gethostname(), pid=os.getpid(), again=again)
+        if start:
+            event = replace(event, ref=start.commit, uncommitted=start.uncommitted)
         return self._drive(run, (event,), json=json)
 
-    def _next(self, state: RunState, ref: str | None, again: bool) -> str | None:
+    def _next(self, state: RunState, ref: str | None, again: bool) -> source.StartingPoint | None:
         """The commit that the next iteration starts from, where the last one was the run's end."""
         if state.ended is None:
             if ref is not None:
                 raise UsageError(f"{state.name} stopped within an iteration: it goes on from there", hint=f"loop resume {state.name}")
             return None
-        commit = source.starting_point(self._repo, ref).commit
-        if state.current and commit == state.current.commit and not again:
+        start = source.starting_point(self._repo, ref)
+        if state.current and start.commit == state.current.commit and not again:
             raise UsageError(
-                f"nothing changed since the last iteration of {state.name} ({commit[:12]})",
+                f"nothing changed since the last iteration of {state.name} ({start.commit[:12]})",
                 where=str(self._repo.root),
                 hint="commit a fix first, or repeat the suites: loop resume --again",
             )
-        return commit
+        return start
 
     def _number(self) -> int:
         environment = self._environment.charter.name
@@ -181,7 +184,8 @@ def _endpoints(target: PlatformTarget, repo: source.Repository, stack: ExitStack
 
     attached = emulator.attach(repo.root / target.state)
     stack.callback(attached.close)
-    return cloud.Endpoints(grpc=attached.grpc, storage=attached.storage, admin=attached.admin)
+    there = attached.endpoints
+    return cloud.Endpoints(grpc=there.grpc, storage=there.storage, admin=there.admin)
 
 
 def exit_code(state: RunState) -> int:

@@ -43,6 +43,8 @@ class RunResumed(Event):
     pid: int
     ref: str | None = None
     """The commit to go on from, when a run that waited for one is resumed."""
+    uncommitted: bool = False
+    """That commit is a snapshot of a dirty tree."""
     again: bool = False
 
 

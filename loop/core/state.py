@@ -154,6 +154,8 @@ class RunState:
     children: dict[ActionKey, Child] = field(default_factory=dict)
     next_commit: str | None = None
     """The commit that the next iteration starts from, once a fixer or a person gave one."""
+    next_uncommitted: bool = False
+    """It is a snapshot of the user's dirty tree."""
     last: datetime
     """When the last event happened."""
     interrupted: bool = False
@@ -245,7 +247,7 @@ def _run(
             going_on = event.ref if state.ended else state.next_commit
             return replace(
                 state, interrupted=False, deadline_passed=False, paused=None, ended=None, next_commit=going_on,
-                report_stale=False,
+                next_uncommitted=event.uncommitted, report_stale=False,
             )  # fmt: skip
         case InterruptRequested():
             return replace(state, interrupted=True, report_stale=True)

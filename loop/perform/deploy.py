@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from loop import cloud, source
+from loop.cloud.builds import Output
 from loop.core.actions import BuildImage, DeployRevision, ObserveService, ProbeService
 from loop.core.environment import BuildMode, Service
 from loop.core.events import (
@@ -28,7 +29,7 @@ def observe(action: ObserveService, setting: Setting, emit: Emit) -> None:
     it = emit.state.iteration(action.iteration)
     service = it.definition(action.service)
     platform = setting.platform()
-    url = platform.url(service, wait=emit.wait)
+    url = platform.url(service)
     found = platform.observe(service, wait=emit.wait)
     wanted = setting.environment(service, it, emit.wait)
     differs = platform.difference(service, found, env=wanted, digest=it.digests[service.name])
@@ -101,21 +102,21 @@ def probe(action: ProbeService, setting: Setting, emit: Emit) -> None:
     it = emit.state.iteration(action.iteration)
     service, seen = it.definition(action.service), it.services[action.service]
     platform = setting.platform()
-    about = {"iteration": it.number, "service": service.name, "revision": seen.revision}
+    k, name, revision = it.number, service.name, seen.revision
     proof = platform.probe(service, seen.url, seen.revision, wait=emit.wait)
     match proof:
         case cloud.Proven():
             serving = platform.serving(service, wait=emit.wait)
-            if serving.revision != seen.revision:
-                reason = f"the traffic goes to {serving.revision or 'several revisions'}, not to {seen.revision}"
-                emit(ServiceUnverified(**about, reason=reason))
+            if serving.revision != revision:
+                reason = f"the traffic goes to {serving.revision or 'several revisions'}, not to {revision}"
+                emit(ServiceUnverified(iteration=k, service=name, revision=revision, reason=reason))
                 return
-            emit(RevisionReady(**about, level=proof.level, serving=serving, probe=proof.probe, probes=proof.probes))
+            emit(RevisionReady(iteration=k, service=name, revision=revision, level=proof.level, serving=serving, probe=proof.probe, probes=proof.probes))
         case cloud.Unhealthy():
             log = _lines(proof.log, setting)
-            emit(ServiceUnhealthy(**about, reason=setting.redact(proof.reason), log=log, probe=proof.probe))
+            emit(ServiceUnhealthy(iteration=k, service=name, revision=revision, reason=setting.redact(proof.reason), log=log, probe=proof.probe))
         case cloud.Unproven():
-            emit(ServiceUnverified(**about, reason=setting.redact(proof.reason)))
+            emit(ServiceUnverified(iteration=k, service=name, revision=revision, reason=setting.redact(proof.reason)))
 
 
 def _given(service: Service) -> str | None:
@@ -142,5 +143,5 @@ def _lines(log: tuple[str, ...], setting: Setting) -> tuple[str, ...]:
     return tuple(setting.redact(line) for line in log)
 
 
-def _shown(service: Service, setting: Setting, emit: Emit) -> cloud.Output:
+def _shown(service: Service, setting: Setting, emit: Emit) -> Output:
     return lambda line: emit.output(service.name, setting.redact(line))

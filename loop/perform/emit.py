@@ -5,8 +5,8 @@ engine no longer wants the action.
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from loop.console.observer import Observer
 from loop.core.actions import Action, iteration, subject
 from loop.core.events import Event
 from loop.core.model import Case
@@ -14,15 +14,6 @@ from loop.core.state import RunState
 from loop.errors import Cancelled
 from loop.journal import Journal, Run
 from loop.journal.rows import Batch
-
-
-class Observer(Protocol):
-    """Sees what happened; never changes it. `case` and `output` come from worker threads."""
-
-    def about_to(self, event: Event, state: RunState) -> None: ...
-    def saw(self, event: Event, state: RunState) -> None: ...
-    def case(self, iteration: int, suite: str, case: Case) -> None: ...
-    def output(self, subject: str, line: str) -> None: ...
 
 
 @dataclass(eq=False, slots=True)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from loop import reports
 from loop.core.actions import WriteReport
 from loop.core.events import Event, IterationJudged, ReportWritten, RunEnded, RunPaused, RunStarted
 from loop.core.model import PASSING, Case
@@ -13,20 +12,23 @@ from loop.perform.emit import Emit
 from loop.perform.history import cases_of
 from loop.perform.setting import Setting
 from loop.reports.index import IndexRow
+from loop.reports.junit import junit
+from loop.reports.render import render
+from loop.reports.write import write_index, write_junit, write_report
 
 
 def write(action: WriteReport, setting: Setting, emit: Emit) -> None:
     path = rendered(emit.state, action.iteration, setting.reports, emit.journal, emit.run)
     emit(ReportWritten(iteration=action.iteration, path=str(path.relative_to(setting.root))))
-    reports.write_index(setting.reports, tuple(index_rows(emit.journal)))
+    write_index(setting.reports, tuple(index_rows(emit.journal)))
 
 
 def rendered(state: RunState, iteration: int, folder: Path, journal: Journal, run: Run) -> Path:
     """Write the report of one iteration in every format; gives the markdown's path."""
     it = state.iteration(iteration)
     cases = cases_of(it, journal, run)
-    path = reports.write_report(folder, reports.render(state, iteration, _not_passed(cases)))
-    reports.write_junit(folder, state.environment, state.number, iteration, reports.junit(state, iteration, cases))
+    path = write_report(folder, render(state, iteration, _not_passed(cases)))
+    write_junit(folder, state.environment, state.number, iteration, junit(state, iteration, cases))
     return path
 
 
@@ -66,6 +68,8 @@ def _standing(events: Sequence[Event]) -> str:
                 return "paused"
             case IterationJudged():
                 break
+            case _:
+                continue
     return "under way"
 
 

@@ -54,7 +54,7 @@ class Setting:
     def reveal(self, text: str, it: IterationState, wait: Wait) -> str:
         """Fill in secrets and addresses; the result is never written anywhere."""
         platform = self.platform()
-        urls = {s.name: platform.url(s, wait=wait) for s in it.definitions}
+        urls = {s.name: platform.url(s) for s in it.definitions}
         return config.reveal(text, secrets=self.variables, urls=urls)
 
     def environment(self, service: Service, it: IterationState, wait: Wait) -> dict[str, str]:

@@ -67,8 +67,7 @@ def source_folder(service: Service, charter: Charter) -> str:
 
 def _starting_point(state: RunState, repo: source.Repository) -> source.StartingPoint:
     if state.next_commit:
-        plain = source.details(repo, state.next_commit).commit.subject != source.UNCOMMITTED
-        return source.StartingPoint(commit=state.next_commit, uncommitted=not plain)
+        return source.StartingPoint(commit=state.next_commit, uncommitted=state.next_uncommitted)
     return source.starting_point(repo, state.ref)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from loop import guard, reports
+from loop import guard
 from loop.core.actions import CheckServing, ProbeDependency, RunSuite
 from loop.core.environment import Dependency, Suite
 from loop.core.events import ChildStarted, DependencyProbed, ServingChecked, SuiteFinished
@@ -22,7 +22,8 @@ from loop.journal.rows import Batch
 from loop.perform import history
 from loop.perform.emit import Emit
 from loop.perform.setting import Setting
-from loop.suites import run_suite
+from loop.reports.write import evidence_folder, write_evidence
+from loop.suites.run import run_suite
 
 BATCH = 500
 """Rows."""
@@ -154,11 +155,11 @@ def _environment(
 def _evidence(raw: tuple[Path, ...], suite: Suite, emit: Emit, setting: Setting) -> tuple[Evidence, ...]:
     state = emit.state
     assert state.current is not None
-    folder = reports.evidence_folder(setting.reports, state.environment, state.number, state.current.number)
+    folder = evidence_folder(setting.reports, state.environment, state.number, state.current.number)
     kept = []
     for path in raw:
         text = setting.redact(path.read_text(encoding="utf-8", errors="replace"))
-        kept.append(reports.write_evidence(folder, f"{suite.name}-{emit.attempt}-{path.name}", text))
+        kept.append(write_evidence(folder, f"{suite.name}-{emit.attempt}-{path.name}", text))
     return tuple(kept)
 
 
