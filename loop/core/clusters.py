@@ -47,10 +47,10 @@ _EXCEPTIONS = {
         "ReadTimeoutError", "ConnectTimeoutError", "ServerTimeoutError", "SocketTimeoutException",
     },
     Layer.NETWORK: {
-        "ConnectionError", "ConnectionRefusedError", "ConnectionResetError", "ConnectionAbortedError",
+        "ConnectionError", "ConnectionRefusedError", "ConnectionResetError", "ConnectionAbortedError", "URLError",
         "BrokenPipeError", "ConnectError", "ReadError", "RemoteProtocolError", "NewConnectionError", "MaxRetryError",
-        "SSLError", "gaierror", "NameResolutionError", "ClientConnectorError", "ServerDisconnectedError", "ConnectionClosed",
-        "ConnectionClosedError", "ConnectException", "UnknownHostException", "URLError",
+        "SSLError", "gaierror", "NameResolutionError", "ClientConnectorError", "ServerDisconnectedError",
+        "ConnectionClosed", "ConnectionClosedError", "ConnectException", "UnknownHostException",
     },
     Layer.TEST_CODE: {
         "ImportError", "ModuleNotFoundError", "NameError", "SyntaxError", "IndentationError", "AttributeError",

@@ -1,0 +1,154 @@
+"""Takes secrets out of text before it is written anywhere: declared values in their usual encodings, and known kinds.
+
+Pure, linear in the text, and idempotent. A mark such as `[redacted JWT]` says what stood there and contains nothing of
+it. What is masked too much costs a reader a word; what is masked too little is a leak: in doubt, this masks.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from loop.core.secrets import KINDS, MARK, PRIVATE_KEY, encodings
+
+KEY_LINES = 200
+"""Lines after the beginning of a private key that may belong to it when its end never comes."""
+LONGEST_LINE = 65_536
+"""Characters of a line without end that are held back before a part of it is given out."""
+HELD_BACK = 8_192
+"""Characters at the end of such a line that wait for what follows."""
+
+_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_LINE = re.compile(r"[\s>|E#\"'+-]*(?:[A-Za-z0-9+/]*={0,2}|[A-Z][A-Za-z-]{1,20}: .{0,80})(?:\\[nr])*[\s\"',+\\]*")
+_KEY_LINE_LENGTH = 200
+_KEY_RUN = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
+_LONE_KEY_LINE = re.compile(r"(?m)^([ \t>|]*+(?:E[ \t]++)?)(?![0-9a-fA-F]{64})[A-Za-z0-9+/]{64}[ \t\r]*$")
+_DELIMITER = re.compile(r"[\s\"'<>{}()\[\],;]")
+_HINT = re.compile("|".join(re.escape(hint) for kind in KINDS for hint in kind.hints))
+
+
+class Redactor:
+    """Text -> text. For a stream use `lines`, or `line_by_line()`: a private key goes over many lines."""
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        """`secrets`: name -> value; the name stands in the mark. Empty values are none."""
+        named = {form: name for name, value in secrets.items() for form in encodings(value)}
+        self._names = dict(sorted(named.items(), key=lambda item: -len(item[0])))
+        self._forms = tuple(self._names)
+        forms = "|".join(re.escape(form) for form in self._forms)
+        # Marks are matched first and kept: a declared value may be a word of one, `password` say.
+        self._declared = re.compile(f"{MARK.pattern}|({forms})")
+
+    def __call__(self, text: str) -> str:
+        if "PRIVATE KEY" in text:
+            text = "\n".join(_without_keys(text.split("\n")))
+        if len(text) >= 64:
+            text = _LONE_KEY_LINE.sub(rf"\1{PRIVATE_KEY}", text)
+        for form in self._forms:
+            if form in text:
+                text = self._declared.sub(self._mark, text)
+                break
+        return _known_kinds(text) if _HINT.search(text) else text
+
+    def line_by_line(self) -> "LineRedactor":
+        """For one stream, whose lines come one after another."""
+        return LineRedactor(self)
+
+    def lines(self, chunks: Iterable[str]) -> Iterator[str]:
+        """Complete lines, ends included, of text that comes in pieces of any size: a secret may lie across them.
+
+        A line of more than 65,536 characters is given out in parts.
+        """
+        line = self.line_by_line()
+        held = ""
+        for chunk in chunks:
+            *complete, held = (held + chunk).split("\n")
+            for text in complete:
+                yield line(text) + "\n"
+            while len(held) > LONGEST_LINE:
+                cut = self._cut(held)
+                yield line(held[:cut])
+                held = held[cut:]
+        if held:
+            yield line(held)
+
+    def _mark(self, found: re.Match[str]) -> str:
+        return f"[redacted {self._names[found[1]]}]" if found[1] else found[0]
+
+    def _cut(self, held: str) -> int:
+        """Behind a delimiter, so that no token is cut, and not within a declared value."""
+        end = len(held) - HELD_BACK
+        cut = next((i + 1 for i in range(end, end - HELD_BACK, -1) if _DELIMITER.match(held, i)), end)
+        for form in self._forms:
+            start = held.find(form, max(0, cut - len(form) + 1), cut + len(form) - 1)
+            cut = start if start > 0 else cut
+        return cut
+
+
+class LineRedactor:
+    """Line -> line, with the memory of whether a private key has begun; every line of a key becomes a mark."""
+
+    def __init__(self, redact: Redactor) -> None:
+        self._redact = redact
+        self._key = _Key()
+
+    def __call__(self, line: str) -> str:
+        return self._redact(self._key.mask(line))
+
+
+class _Key:
+    """A private key that may have begun. While its lines follow each other they are dropped whole; after a line that is
+    none of it only long runs are masked, until its end or for 200 lines."""
+
+    def __init__(self) -> None:
+        self._left = 0
+        self._whole = False
+
+    def mask(self, line: str) -> str:
+        if not self._left and "PRIVATE KEY" not in line:
+            return line
+        kept = ""
+        while line:
+            if self._left:
+                line, masked = self._inside(line)
+                kept += masked
+            else:
+                line, before = self._outside(line)
+                kept += before
+        return kept or PRIVATE_KEY
+
+    def _outside(self, line: str) -> tuple[str, str]:
+        begin = _BEGIN.search(line)
+        if begin is None:
+            return "", line
+        self._left, self._whole = KEY_LINES, True
+        return line[begin.end() :], line[: begin.start()] + PRIVATE_KEY
+
+    def _inside(self, line: str) -> tuple[str, str]:
+        end = _END.search(line)
+        if end is not None:
+            self._left = 0
+            return line[end.end() :], ""
+        self._left -= 1
+        self._whole = self._whole and len(line) <= _KEY_LINE_LENGTH and _KEY_LINE.fullmatch(line) is not None
+        return "", "" if self._whole else _KEY_RUN.sub(PRIVATE_KEY, line)
+
+
+def _without_keys(lines: Iterable[str]) -> list[str]:
+    """One mark for each key; a text that was cut may begin in the middle of one."""
+    key = _Key()
+    kept: list[str] = []
+    for line in lines:
+        masked = key.mask(line)
+        if masked == line and _END.search(line):
+            masked = _END.sub(PRIVATE_KEY, line)
+            while kept and len(kept[-1]) <= _KEY_LINE_LENGTH and len(kept[-1]) >= 4 and _KEY_LINE.fullmatch(kept[-1]):
+                kept.pop()
+        if masked != PRIVATE_KEY or not kept or not kept[-1].endswith(PRIVATE_KEY):
+            kept.append(masked)
+    return kept
+
+
+def _known_kinds(text: str) -> str:
+    for kind in KINDS:
+        text = kind.mask(text)
+    return text
