@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loop.core.model import PASSING, Outcome
+from loop.core.model import Outcome
 
+FAILING = frozenset({Outcome.FAILED, Outcome.ERROR})
 FINAL = frozenset({"passed", "failed", "skipped"})
 """pytest's own outcomes; any other (`rerun`) says that the attempt failed and another one follows."""
 
@@ -86,23 +87,3 @@ def _outcome(phases: Sequence[Phase]) -> Outcome:
     if not called:
         return Outcome.UNFINISHED
     return Outcome.XPASSED if any(phase.xfail for phase in called) else Outcome.PASSED
-
-
-def worst(outcomes: Sequence[Outcome]) -> Outcome:
-    """Of several results of one attempt: a failure is never hidden behind a pass."""
-    return min(outcomes, key=_SEVERITY.index)
-
-
-_SEVERITY = (
-    Outcome.FAILED,
-    Outcome.ERROR,
-    Outcome.UNFINISHED,
-    Outcome.NOT_RUN,
-    Outcome.SKIPPED,
-    Outcome.XFAILED,
-    Outcome.XPASSED,
-    Outcome.PASSED,
-)
-
-FAILING = frozenset({Outcome.FAILED, Outcome.ERROR})
-assert not FAILING & PASSING

@@ -1,0 +1,166 @@
+"""Reads JUnit XML as it exists: expat for what is well-formed, the recovery reader for what is not.
+
+    read(path) -> Document        raw cases, and what is wrong with the file
+    fold(documents, ...)          cases with ids and redacted texts
+
+A document is read to its end before any case of it is named, because a name depends on whether it is unique.
+"""
+
+import codecs
+import io
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+from xml.parsers import expat
+
+from loop.core.model import Outcome, ProblemKind
+from loop.suites.junit_builder import Builder, Raw, Refused
+from loop.suites.junit_recovery import TAG_LIMIT, Recovery
+
+CHUNK = 1 << 18
+_DECLARED = re.compile(rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Document:
+    """One result file: its cases, and whether it can carry a verdict."""
+
+    path: Path
+    raws: list[Raw] = field(default_factory=list)
+    flags: list[str] = field(default_factory=list)
+    """What is odd or wrong, for people; `truncated at byte n`, `recovered: ...`, `counts disagree: ...`."""
+    problem: ProblemKind | None = None
+    """Why the file can not carry a verdict."""
+    sentence: str = ""
+
+    @property
+    def counts(self) -> dict[Outcome, int]:
+        return dict(Counter(raw.outcome for raw in self.raws))
+
+
+def read(path: Path) -> Document:
+    try:
+        with path.open("rb") as stream:
+            return _read(path, stream)
+    except OSError as error:
+        return _unreadable(Document(path=path), error.strerror or "can not be read")
+
+
+def _read(path: Path, stream: BinaryIO) -> Document:
+    document = Document(path=path)
+    try:
+        builder = _by_expat(stream)
+        document.raws, document.flags = builder.raws, builder.flags
+        if not builder.junit:
+            return _unreadable(document, "no JUnit XML")
+        if not builder.raws:
+            document.flags.append("no cases")
+    except expat.ExpatError as error:
+        stream.seek(0)
+        _recover(document, stream, str(error))
+    except Refused as refusal:
+        return _unreadable(document, f"refused: {refusal}")
+    return document
+
+
+def _by_expat(stream: BinaryIO) -> Builder:
+    """The whole document, or ExpatError at the first thing that is not well-formed."""
+    parser = expat.ParserCreate()
+    builder = Builder(lambda listens: setattr(parser, "CharacterDataHandler", builder.text if listens else None))
+    parser.buffer_text = True
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.EntityDeclHandler = _refuse_entity
+    seen = 0
+    while data := stream.read(CHUNK):
+        parser.Parse(data, False)
+        seen += len(data)
+        if seen - parser.CurrentByteIndex > TAG_LIMIT:
+            raise Refused(f"a single tag is longer than {TAG_LIMIT} bytes")
+    parser.Parse(b"", True)
+    return builder
+
+
+def _refuse_entity(*_: object) -> None:
+    raise Refused("the document declares entities of its own")
+
+
+def _recover(document: Document, stream: BinaryIO, complaint: str) -> None:
+    builder = Builder()
+    encoding, note = _encoding(stream)
+    codecs.register_error("loop-latin", _latin)  # single bytes that are no UTF-8 are read as Latin-1
+    text = io.TextIOWrapper(stream, encoding, errors="loop-latin", newline="")
+    recovery = Recovery(text, builder)
+    try:
+        recovery.read()
+    except Refused as refusal:
+        document.flags = builder.flags
+        _unreadable(document, f"refused: {refusal}")
+        return
+    document.raws, document.flags = builder.raws, builder.flags
+    size = stream.seek(0, io.SEEK_END)
+    if size == 0:
+        _unreadable(document, "empty")
+    elif not builder.junit:
+        _unreadable(document, f"no JUnit XML ({complaint})")
+    elif recovery.truncated:
+        _truncated(document, size)
+    else:
+        _recovered(document, recovery, [note] if note else [], complaint)
+
+
+def _recovered(document: Document, recovery: Recovery, notes: list[str], complaint: str) -> None:
+    wrong = notes + list(recovery.wrong) or [complaint]
+    if recovery.documents > 1:
+        wrong.append(f"{recovery.documents} documents in one file")
+    document.flags.append(f"recovered: {'; '.join(wrong)}")
+    if recovery.unbalanced:
+        document.problem = ProblemKind.RESULT_FILE_UNREADABLE
+        document.sentence = f"{document.path} is not well-formed: {'; '.join(wrong)}. Results may be missing from it."
+
+
+def _truncated(document: Document, size: int) -> None:
+    document.flags.append(f"truncated at byte {size}")
+    document.problem = ProblemKind.RESULT_FILE_TRUNCATED
+    document.sentence = f"{document.path} ends in the middle, at byte {size}. The cases before that are kept."
+
+
+def _unreadable(document: Document, why: str) -> Document:
+    document.flags.append(why)
+    document.problem = ProblemKind.RESULT_FILE_UNREADABLE
+    document.sentence = f"{document.path} can not be read as JUnit XML: {why}."
+    return document
+
+
+def _encoding(stream: BinaryIO) -> tuple[str, str]:
+    """And a note where it had to be guessed: byte order mark, zero bytes, declaration, else UTF-8."""
+    head = stream.read(1024)
+    stream.seek(0)
+    for bom, name in _BOMS:
+        if head.startswith(bom):
+            return name, ""
+    if b"\0" in head[:2]:
+        name = "utf-16-be" if head[:1] == b"\0" else "utf-16-le"
+        return name, f"{name} without a byte order mark"
+    declared = _DECLARED.search(head)
+    if declared is None:
+        return "utf-8", ""
+    try:
+        return codecs.lookup(declared[1].decode()).name, ""
+    except LookupError:
+        return "utf-8", f"unknown encoding {declared[1].decode()}"
+
+
+def _latin(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("latin-1"), error.end

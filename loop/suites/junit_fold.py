@@ -1,0 +1,136 @@
+"""Names the raw cases of result files and redacts their texts: what leaves here may be written anywhere. Pure.
+
+Names are redacted in batches, for a redactor costs more per call than per character.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+
+from loop.core.model import Case, CaseAttempt, Outcome
+from loop.suites.excerpts import detail_excerpt, message_excerpt
+from loop.suites.ids import Numbering, case_id
+from loop.suites.junit_builder import Extra, Raw, Result
+
+BATCH = 500
+NOBODY = "unnamed"
+
+
+def _unknown(_: str) -> str:
+    return ""
+
+
+def fold(
+    files: Iterable[Sequence[Raw]],
+    *,
+    suite: str = "",
+    redact: Callable[[str], str],
+    place: Callable[[str], str] = str,
+    source_of: Callable[[str], str] = _unknown,
+) -> Iterator[Case]:
+    """In document order. `place` makes a file's name relative to the root; `source_of` gives its content's digest."""
+    raws = list(chain.from_iterable(files))
+    files_of = _Files(redact, place, source_of)
+    names = _redacted(_names(raws, place), redact)
+    numbering = Numbering()
+    for raw, name in zip(raws, names, strict=True):
+        unique = numbering.unique(name)
+        yield _case(raw, case_id(suite, unique) if suite else unique, redact, files_of)
+
+
+class _Files:
+    """Few files hold many cases: each is placed, redacted and digested once."""
+
+    def __init__(
+        self, redact: Callable[[str], str], place: Callable[[str], str], source_of: Callable[[str], str]
+    ) -> None:
+        self._redact = redact
+        self._place = place
+        self._source_of = source_of
+        self._known: dict[str, tuple[str, str]] = {"": ("", "")}
+
+    def of(self, file: str) -> tuple[str, str]:
+        """Its redacted place and its digest."""
+        found = self._known.get(file)
+        if found is None:
+            place = self._place(file)
+            found = self._known[file] = (self._redact(place), self._source_of(place))
+        return found
+
+
+def _names(raws: Sequence[Raw], place: Callable[[str], str]) -> list[str]:
+    """Names of enclosing suites stand in front only where two cases would be called the same."""
+    plain = [_name(raw, place) for raw in raws]
+    count = Counter(plain)
+    if len(count) == len(plain):
+        return plain
+    return ["::".join((*raw.suites, name)) if count[name] > 1 else name for raw, name in zip(raws, plain, strict=True)]
+
+
+def _name(raw: Raw, place: Callable[[str], str]) -> str:
+    if raw.classname and raw.name and not raw.file:
+        return f"{raw.classname}::{raw.name}"
+    parts = (place(raw.file) if raw.file else "", raw.classname, raw.name)
+    return "::".join(filter(None, parts)) or NOBODY
+
+
+def _redacted(names: list[str], redact: Callable[[str], str]) -> list[str]:
+    clean: list[str] = []
+    for at in range(0, len(names), BATCH):
+        batch = names[at : at + BATCH]
+        joined = "\n".join(batch)
+        clean += batch if redact(joined) == joined else map(redact, batch)
+    return clean
+
+
+def _case(raw: Raw, name: str, redact: Callable[[str], str], files: _Files) -> Case:
+    file, source = files.of(raw.file or raw.suite_file)
+    extra = raw.extra
+    if extra is None:
+        return Case(id=name, outcome=raw.outcome, seconds=raw.seconds, file=file, source=source)
+    *earlier, last = _attempts(extra)
+    return Case(
+        id=name,
+        outcome=raw.outcome,
+        seconds=raw.seconds,
+        message=_message(last, redact),
+        detail=_detail(last, extra, redact) if raw.outcome in _EXPLAINED else "",
+        attempts=tuple(_attempt(results, redact) for results in earlier),
+        properties={redact(name): redact(value) for name, value in extra.properties.items()},
+        file=file,
+        source=source,
+    )
+
+
+_EXPLAINED = frozenset({Outcome.FAILED, Outcome.ERROR, Outcome.UNFINISHED})
+
+
+def _attempts(extra: Extra) -> list[list[Result]]:
+    """Surefire's way: `flaky...` are failed attempts before a pass, `rerun...` the failed ones after `failure`."""
+    flaky = [[result] for result in extra.results if result.attempt.startswith("flaky")]
+    rerun = [[result] for result in extra.results if result.attempt.startswith("rerun")]
+    plain = [result for result in extra.results if not result.attempt]
+    if rerun:
+        return [*([plain] if plain else []), *rerun]
+    return [*flaky, plain]
+
+
+def _attempt(results: list[Result], redact: Callable[[str], str]) -> CaseAttempt:
+    return CaseAttempt(outcome=results[0].outcome, message=_message(results, redact))
+
+
+def _message(results: list[Result], redact: Callable[[str], str]) -> str:
+    """Of the worst result: failures explain more than a skip beside them."""
+    told = sorted(results, key=lambda result: result.outcome in (Outcome.SKIPPED, Outcome.XFAILED))
+    return message_excerpt(redact(_spoken(told[0]))) if told else ""
+
+
+def _spoken(result: Result) -> str:
+    text = result.message or result.text
+    kind = result.type
+    return f"{kind}: {text}" if kind.endswith(("Error", "Exception")) and kind not in text else text
+
+
+def _detail(results: list[Result], extra: Extra, redact: Callable[[str], str]) -> str:
+    told = [result.text or result.message for result in results]
+    return detail_excerpt(redact("\n\n".join(filter(None, [*told, *extra.output]))))
