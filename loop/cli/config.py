@@ -67,9 +67,9 @@ def docs(section: Section = None) -> None:
 
 
 def repository(start: Path) -> Path:
-    """The nearest folder upwards that git or configs/ marks as the root; the start itself where none does."""
-    marks = (".git", FOLDER)
-    return next((folder for folder in (start, *start.parents) if any((folder / m).exists() for m in marks)), start)
+    """The nearest folder upwards with git's mark, else with configs/, else the start itself."""
+    folders = (start, *start.parents)
+    return next((folder for mark in (".git", FOLDER) for folder in folders if (folder / mark).exists()), start)
 
 
 def _loaded(name: str, root: Path) -> "Loaded":

@@ -137,9 +137,9 @@ class Session:
         return 1 + max(0, *reported, *recorded, source.run_numbers(self._repo, environment))
 
     def _drive(self, run: Run, first: Sequence[Event], *, json: bool) -> int:
-        from loop.cli.display import closing, observers
+        from loop.cli.display import observers, print_summary
 
-        seen: Sequence[Observer] = observers(run, json=json, redact=self._redact)
+        seen: Sequence[Observer] = observers(run.name, self._journal.count(run), json=json)
         engine = Engine(self._journal, run, performer(self._setting()), observers=seen)
         with _signals(engine.interrupt):
             try:
@@ -149,7 +149,7 @@ class Session:
             finally:
                 for observer in seen:
                     observer.close()
-        sys.stdout.write(closing(state, self._repo.root, json=json))
+        print_summary(state, json=json)
         return exit_code(state)
 
     def _setting(self) -> Setting:
