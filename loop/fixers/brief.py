@@ -6,6 +6,7 @@ Its size is bounded: a fixer that needs more finds the report beside it.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from loop.core.events import BuildFailed, RevisionFailed, ServiceUnhealthy
 from loop.core.model import Case, Change, ChangedFile, Commit, Comparison, Failing, Judgement, Rate
 from loop.core.state import IterationState, RunState, ServiceState
 
@@ -127,11 +128,17 @@ def _service(it: IterationState, service: ServiceState, log: Sequence[str]) -> J
 
 
 def _standing(service: ServiceState) -> str:
-    if service.failure:
-        return type(service.failure).__name__
-    if service.unverified:
-        return "unverified"
-    return "serving" if service.ready else "unknown"
+    match service.failure:
+        case BuildFailed():
+            return "build failed"
+        case RevisionFailed():
+            return "revision failed"
+        case ServiceUnhealthy():
+            return "unhealthy"
+        case None if service.unverified:
+            return "unverified"
+        case None:
+            return "serving" if service.ready else "unknown"
 
 
 def _change(change: Change | None) -> Json | None:
