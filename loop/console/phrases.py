@@ -102,7 +102,8 @@ def _of_service(
             return _begun(event)
         case ImageBuilt():
             took = _since(state.iteration(event.iteration).services[event.service].building_since, event.at)
-            return Said(f"{event.service}: image {'reused' if event.reused else 'built'}, {short_image(event.image)}{took}")
+            word = "reused" if event.reused else "built"
+            return Said(f"{event.service}: image {word}, {short_image(event.image)}{took}")
         case RevisionCreated():
             took = _since(state.iteration(event.iteration).services[event.service].deploying_since, event.at)
             return Said(f"{event.service}: {event.revision} created{took}")
@@ -128,13 +129,14 @@ def _begun(event: ActionStarted) -> Said | None:
 def _of_failure(event: BuildFailed | RevisionFailed | ServiceUnhealthy | ServiceUnverified) -> Said:
     match event:
         case BuildFailed():
-            return Said(f"{event.service}: build failed, {event.reason}", Tone.BAD, event.log[-LOG_LINES:])
+            what, log = "build failed", event.log
         case RevisionFailed():
-            return Said(f"{event.service}: {event.revision} did not start, {event.reason}", Tone.BAD, event.log[-LOG_LINES:])
+            what, log = f"{event.revision} did not start", event.log
         case ServiceUnhealthy():
-            return Said(f"{event.service}: {event.revision} is unhealthy, {event.reason}", Tone.BAD, event.log[-LOG_LINES:])
+            what, log = f"{event.revision} is unhealthy", event.log
         case ServiceUnverified():
-            return Said(f"{event.service}: {event.revision} is not verified, {event.reason}", Tone.BAD)
+            what, log = f"{event.revision} is not verified", ()
+    return Said(f"{event.service}: {what}, {event.reason}", Tone.BAD, log[-LOG_LINES:])
 
 
 def _of_results(

@@ -50,5 +50,5 @@ class Plain:
             try:
                 self._stream.write(text)
                 self._stream.flush()
-            except BrokenPipeError:
+            except OSError:
                 self._closed = True

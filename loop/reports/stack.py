@@ -88,8 +88,14 @@ def _service(subject: Subject, service: ServiceState) -> Row:
         line(Strong(service.name)), line(_standing(subject, service)),
         line(Code(service.revision) if service.revision else "none"),
         line(Code(short_image(image)) if image else "not known"), line(commit_mark(commit)),
-        line(traffic(service) or "not known"), line(_proof(service)),
+        line(_split(service)), line(_proof(service)),
     ))  # fmt: skip
+
+
+def _split(service: ServiceState) -> str:
+    """The revision stands beside it already, where it has all of it."""
+    split = traffic(service)
+    return "100%" if split == f"100% {service.revision}" else split or "not known"
 
 
 def _standing(subject: Subject, service: ServiceState) -> str:
