@@ -59,10 +59,14 @@ def schema() -> None:
 @app.command()
 def docs(section: Section = None) -> None:
     """Print every key with its meaning and default."""
+    from loop.config.problems import did_you_mean
     from loop.config.reference import reference, sections
 
     if section is not None and section not in sections():
-        raise UsageError(f'there is no section "{section}"', where="loop config docs", hint=", ".join(sections()))
+        guess = did_you_mean(section, sections())
+        raise UsageError(
+            f'there is no section "{section}"{guess}', where="loop config docs", hint=", ".join(sections())
+        )
     typer.echo(reference(section), nl=False)
 
 

@@ -250,5 +250,7 @@ def _one_of(entry: Located, path: Path, first: str, second: str) -> Iterator[Pro
     if not given:
         yield Problem(entry.place, path, f"needs {first}: or {second}:")
     elif len(given) == 2:
-        later = max(given, key=lambda value: value.place.line)
-        yield Problem(later.place, path, f"takes {first}: or {second}:, not both")
+        early, late = sorted(given, key=lambda value: (value.place.file == entry.place.file, value.place.line))
+        inherited = early.place.file != late.place.file
+        drop = f"; null removes what {early.place.file} says" if inherited else ""
+        yield Problem(late.place, path, f"takes {first}: or {second}:, not both{drop}")

@@ -4,7 +4,6 @@ The standard safe loader forgets positions and lets a repeated key win silently;
 nodes and keeps both. It constructs no objects but text, numbers, truth values, lists and maps.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import yaml
@@ -72,17 +71,9 @@ def parse(text: str, file: str) -> Document:
     return Document(root=root, problems=tuple(unfolding.problems))
 
 
-def walk(located: Located, path: Path = ()) -> Iterator[tuple[Path, Located]]:
-    """Every value with its path, outermost first, in the file's order."""
-    yield path, located
-    for key, value in located.keys.items():
-        yield from walk(value, (*path, key))
-    for index, item in enumerate(located.items):
-        yield from walk(item, (*path, index))
-
-
 def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
-    mark = error.problem_mark or error.context_mark
+    at_the_end = error.problem_mark is not None and error.problem_mark.index >= len(text)
+    mark = (at_the_end and error.context_mark) or error.problem_mark
     line = mark.line if mark else 0
     lines = text.splitlines()
     written = lines[line] if line < len(lines) else ""
@@ -121,7 +112,9 @@ class _Unfolding:
         self.values += 1
         if self.values > MAX_VALUES:
             if self.values == MAX_VALUES + 1:
-                self.problem(place, (), f"unfolds to more than {MAX_VALUES} values; fewer aliases, please")
+                self.problem(
+                    Place(self.file, 0), (), f"unfolds to more than {MAX_VALUES} values; fewer aliases, please"
+                )
             return True
         if any(node is outer for outer in self.open):
             self.problem(place, path, "this alias contains itself")

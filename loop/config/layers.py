@@ -48,7 +48,7 @@ def read_layers(file: str, read: Read) -> Layers:
     while file:
         refusal = _refusal(file, files, read)
         if refusal:
-            problems.append(Problem(named_at or Place(file, 1), ("extends",) if named_at else (), refusal))
+            problems.append(Problem(named_at or Place(file, 0), ("extends",) if named_at else (), refusal))
             return Layers(root=None, files=tuple(files), problems=tuple(problems))
         files.append(file)
         document = parse(read(file) or "", file)
@@ -71,7 +71,8 @@ def _refusal(file: str, earlier: list[str], read: Read) -> str:
     if read(file) is not None:
         return ""
     other = file.removesuffix(".yaml") + ".yml"
-    return f"no such file: {file}" + (f"; rename {other}" if other != file and read(other) is not None else "")
+    renamed = f"; rename {other}" if file.endswith(".yaml") and read(other) is not None else ""
+    return (f"no such file: {file}" if earlier else "no such file") + renamed
 
 
 def _foundation(root: Located, file: str, problems: list[Problem]) -> tuple[str, Place | None]:

@@ -57,7 +57,7 @@ def load(environment: str, *, read: Read, variables: Mapping[str, str], folder: 
         environment=convert.environment(environment, model, known or ()),
         warnings=in_order((*layers.warnings, *substituted.warnings, *checked.warnings), files),
         files=files,
-        merged=plain(substituted.root),
+        merged=_in_order(plain(substituted.root)),
     )
 
 
@@ -91,7 +91,7 @@ def tree(root: FilePath) -> Read:
         try:
             return file.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
-            raise ConfigError([f"{path}:1: not UTF-8 text (byte {error.start})"], where=path) from None
+            raise ConfigError([f"{path}: not UTF-8 text (byte {error.start})"], where=path) from None
 
     return read
 
@@ -104,7 +104,12 @@ def _file(environment: str, folder: str) -> str:
 
 
 def _hint(environment: str) -> str:
-    return f"loop config check --env {environment}"
+    return f"`loop config docs` explains every key; `loop config check --env {environment}` reads it again"
+
+
+def _in_order(merged: dict[str, Any]) -> dict[str, Any]:
+    """The sections in the reference's order, wherever each was written."""
+    return {key: merged[key] for key in EnvironmentFile.model_fields if key in merged}
 
 
 def _news(complaints: tuple[Problem, ...], first: tuple[Problem, ...]) -> tuple[Problem, ...]:

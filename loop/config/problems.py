@@ -12,6 +12,7 @@ Path = tuple[str | int, ...]
 class Place:
     file: str
     line: int
+    """Counts from 1; 0 stands for the whole file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Problem:
     sentence: str
 
     def __str__(self) -> str:
-        where = f"{self.place.file}:{self.place.line}: "
+        where = f"{self.place.file}:{self.place.line}: " if self.place.line else f"{self.place.file}: "
         return where + (f"{dotted(self.path)}: {self.sentence}" if self.path else self.sentence)
 
 

@@ -32,6 +32,7 @@ TEXT_PLACES = (
 
 _TOKEN = re.compile(r"\$\$|\$\{(?P<inside>[^{}]*)\}|\$\{")
 _VARIABLE = re.compile(r"(?P<name>[A-Za-z_]\w*)(?::-(?P<default>.*))?", re.DOTALL)
+REFUSED = "${secret:...} and ${services...} can neither be escaped nor come out of a variable"
 _MEANINGS = "${VAR}, ${VAR:-default}, ${secret:VAR} and ${services.NAME.url} are known, and $${ is a plain ${"
 
 
@@ -91,8 +92,7 @@ class _Filling:
 
         result = _TOKEN.sub(fill, text)
         if len(REFERENCE.findall(result)) > kept:
-            sentence = "${secret:...} and ${services...} can neither be escaped nor come out of a variable"
-            self.problems.append(Problem(located.place, path, sentence))
+            self.problems.append(Problem(located.place, path, REFUSED))
         return result
 
     def meaning(self, inside: str | None, located: Located, path: Path) -> tuple[str, str]:
@@ -118,7 +118,7 @@ class _Filling:
             return f"${{secret:{name}}}", self.secret(name, path)
         if value is None:
             return "", f"the variable {name} is not set; export it or write ${{{name}:-default}}; $${{ is a plain ${{"
-        return value, ""
+        return value, REFUSED if REFERENCE.search(value) else ""
 
     def secret(self, name: str, path: Path) -> str:
         if not re.fullmatch(r"[A-Za-z_]\w*", name):

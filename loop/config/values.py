@@ -116,12 +116,3 @@ def percent(fraction: Fraction) -> str:
     """As short as it is exact: `96%`, `99.5%`; a third is cut, never rounded up."""
     hundredths = fraction * 10000 // 1
     return f"{Decimal(hundredths) / 100:.2f}".rstrip("0").rstrip(".") + "%"
-
-
-def written_seconds(length: float) -> str:
-    """A duration in the words that a configuration takes: `20m`, `1h30m`, `0.1s`."""
-    if length != int(length):
-        return f"{length:g}s"
-    hours, rest = divmod(int(length), 3600)
-    minutes, left = divmod(rest, 60)
-    return "".join(f"{n}{unit}" for n, unit in ((hours, "h"), (minutes, "m"), (left, "s")) if n) or "0s"
