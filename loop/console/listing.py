@@ -109,7 +109,7 @@ def history(runs: Sequence[RunRow], *, width: int = 80) -> str:
 
 def _run(run: RunRow) -> tuple[str, ...]:
     rate = (percent(run.rate), str(run.rate)) if run.rate else ("", "")
-    took = duration((run.last - run.started).total_seconds())
+    took = duration((run.last - run.started).total_seconds()) if run.last else ""
     return run.name, moment(run.started)[:16], took, str(run.iterations), run.verdict or "none", *rate, run.standing
 
 

@@ -13,6 +13,7 @@ from loop.core.wording import (
     printable,
     resume_command,
     rows,
+    sentence,
     traffic,
 )
 
@@ -40,10 +41,10 @@ def iterations(shown: tuple[Row, ...], width: int) -> list[str]:
 def _ending(state: RunState, width: int) -> Iterator[str]:
     emulated = " (on the embedded emulator)" if state.charter.platform.emulated else ""
     if state.ended:
-        yield from wrapped(f"{state.name}{emulated}: {state.ended.ending}. {state.ended.sentence}", width)
+        yield from wrapped(f"{state.name}{emulated}: {state.ended.ending}. {sentence(state.ended.sentence)}", width)
     elif state.paused:
         where = f" ({state.paused.where})" if state.paused.where else ""
-        yield from wrapped(f"{state.name}{emulated}: paused. {state.paused.message}{where}", width)
+        yield from wrapped(f"{state.name}{emulated}: paused. {sentence(state.paused.message + where)}", width)
     else:
         yield from wrapped(f"{state.name}{emulated}: {'interrupted' if state.interrupted else 'not ended'}.", width)
 

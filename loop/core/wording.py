@@ -52,6 +52,11 @@ def percent(rate: Rate) -> str:
     return f"{rate.percent}%"
 
 
+def sentence(text: str) -> str:
+    """With its full stop, whether its writer gave one or not."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
 def count(number: int, noun: str) -> str:
     """`1 case`, `2 cases`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
@@ -111,11 +116,9 @@ def resume_command(state: RunState) -> str:
 class RunRow:
     """One run in a list of runs."""
 
-    name: str
     environment: str
     number: int
     started: datetime
-    last: datetime
     iterations: int
     """How many there are, Initial included."""
     verdict: Verdict | None
@@ -126,6 +129,12 @@ class RunRow:
     """The ending, or `paused`, `interrupted`, `not ended`."""
     report: str = ""
     """Of the last iteration that has one."""
+    last: datetime | None = None
+    """When its last event happened."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.environment}-{self.number}"
 
 
 def run_row(state: RunState) -> RunRow:
@@ -133,7 +142,6 @@ def run_row(state: RunState) -> RunRow:
     last = judged[-1] if judged else None
     written = [i.report for i in state.iterations if i.report]
     return RunRow(
-        name=state.name,
         environment=state.environment,
         number=state.number,
         started=state.started,

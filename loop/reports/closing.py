@@ -25,6 +25,7 @@ from loop.reports.document import (
     Strong,
     line,
 )
+from loop.reports.opening import verdict
 from loop.reports.subject import (
     Subject,
     commits,
@@ -140,7 +141,7 @@ def _recommendation(subject: Subject) -> Iterator[Block]:
     if judgement is None:
         yield Paragraph(line("None: this iteration was not judged, so nothing may be said of the product."))
         return
-    yield Paragraph(line("Verdict ", Strong(judgement.verdict), f": {judgement.rule}"))
+    yield Paragraph(line("Verdict: ", *verdict(judgement)))
     gains = judgement.comparison.fixed if judgement.comparison else ()
     if gains:
         gain = f"Gain of this iteration: {count(len(gains), 'case')} ({credit_sum(gains)})."

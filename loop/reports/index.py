@@ -7,6 +7,8 @@ from loop.core.wording import RunRow, moment, percent
 from loop.reports.document import Block, Heading, Line, Link, Paragraph, Row, Table, line
 from loop.reports.markdown import markdown
 
+IndexRow = RunRow
+
 _HEAD = ("Run", "Begun", "Iterations", "Verdict", "Pass rate", "Cases passed", "Standing")
 
 

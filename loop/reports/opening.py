@@ -14,6 +14,7 @@ from loop.core.wording import (
     percent,
     resume_command,
     rows,
+    sentence,
     short_image,
     stopped,
 )
@@ -110,16 +111,23 @@ def _status(subject: Subject) -> Iterator[Block]:
 
 
 def _judged(judgement: Judgement) -> Iterator[Block]:
-    items = [line(Strong("Verdict"), ": ", Strong(judgement.verdict), f" - {judgement.rule}")]
+    items = [line(Strong("Verdict"), ": ", *verdict(judgement))]
     if judgement.goal:
         items.append(line(Strong("Goal"), f": {judgement.goal} - {'met' if judgement.goal_met else 'not met'}"))
     if judgement.counts:
         items.append(line(Strong("Cases"), f": {_counts(judgement)}"))
     yield bullets(*items)
-    if judgement.reasons:
-        yield bullets(*(line(reason) for reason in judgement.reasons))
+    further = [reason for reason in judgement.reasons if reason not in judgement.rule]
+    if further:
+        yield bullets(*map(line, further))
     for problem in judgement.problems:
         yield from _problem(problem, judgement)
+
+
+def verdict(judgement: Judgement) -> Line:
+    """With the rule it follows from, which may begin with the verdict's own name."""
+    rule = judgement.rule.removeprefix(f"{judgement.verdict}: ")
+    return line(Strong(judgement.verdict), f" - {sentence(rule)}")
 
 
 def _counts(judgement: Judgement) -> str:
@@ -148,7 +156,14 @@ def _run_stopped(subject: Subject) -> Iterator[Block]:
         word = "paused" if state.paused else "interrupted"
         yield Paragraph(line(f"The run is {word} and goes on with ", Code(resume_command(state)), "."))
     if state.ended:
-        yield Paragraph(line(Strong("The run ended"), f": {state.ended.ending}. {state.ended.sentence}"))
+        said = _ending(state.ended.sentence, subject)
+        yield Paragraph(line(Strong("The run ended"), f": {state.ended.ending}. {said}"))
+
+
+def _ending(said: str, subject: Subject) -> str:
+    """Not a second time what the verdict's rule says three lines above."""
+    rule = subject.judgement.rule if subject.judgement else ""
+    return "" if said == rule else sentence(said)
 
 
 def _open(subject: Subject) -> Iterator[Block]:

@@ -53,6 +53,8 @@ def _none_remaining(judgement: Judgement) -> str:
         return "No suite was run, because the product did not come up: see the deployment status."
     if judgement.verdict is Verdict.INVALID:
         return "Not known: the results of this iteration can not carry a verdict."
+    if judgement.weakened:
+        return "No case failed, but what was weakened counts as not passed."
     return "None: every counted case passed."
 
 
@@ -197,6 +199,8 @@ def _known(subject: Subject) -> Iterator[Block]:
         )
     )  # fmt: skip
     yield Paragraph(line(f"{count(len(covered), 'failing case')} of this iteration left the adjusted rate that way."))
+    if subject.judgement and subject.judgement.notes:
+        yield bullets(*map(line, subject.judgement.notes))
 
 
 def _targets(subject: Subject) -> Iterator[Block]:

@@ -1,12 +1,12 @@
 """What one report is about, and the questions that several of its sections ask. Pure."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from loop.core.events import FixCommitted
 from loop.core.model import Case, Commit, Evidence, Failing, Fixed, Judgement, Serving
+from loop.core.patterns import matches
 from loop.core.state import IterationState, RunState, ServiceState
 from loop.core.wording import short_commit
 from loop.reports.document import Code, Link, Span
@@ -58,12 +58,8 @@ def earlier_commits(subject: Subject) -> Iterator[Commit]:
 
 def claims(commit: Commit, case: str) -> bool:
     """The commit's trailers name that case, by its id or by a pattern over ids."""
-    return any(_matches(pattern, case) for pattern in commit.trailers.get("Fixes-case", ()))
-
-
-def _matches(pattern: str, case: str) -> bool:
-    text = ".*".join(map(re.escape, pattern.strip().split("*")))
-    return re.fullmatch(f"(?:.*::)?{text}", case, re.DOTALL) is not None
+    named = [pattern.strip() for pattern in commit.trailers.get("Fixes-case", ())]
+    return any(matches(pattern, case) or case.endswith(f"::{pattern}") for pattern in named)
 
 
 def fixed_in_run(subject: Subject) -> Iterator[Fixed]:

@@ -221,7 +221,7 @@ def judged(failed: Sequence[Failing], comparison: Comparison | None, *, goal_met
     groups = [(g, [i for i in IDS if f"::{g}::" in i]) for g in NAMES]
     values: dict[str, Any] = {
         "verdict": Verdict.PASSED if goal_met else Verdict.FAILED,
-        "rule": f"pass rate {rate.percent}% ({rate}) against the goal of 96%: {'met' if goal_met else 'not met'}.",
+        "rule": f"pass rate {rate.percent}% ({rate}), {'' if goal_met else 'not '}>= 96%",
         "raw": rate,
         "adjusted": rate,
         "counts": {Outcome.PASSED: rate.passed, Outcome.FAILED: len(failed)},
@@ -295,7 +295,7 @@ def seed(*, iterations: int = 3) -> Story:
         story.judge(number, judged(failed, _against(number, failed, fixed), goal_met=number == 3))
         story.report(number)
     if iterations == 3:
-        story.tell(RunEnded(ending=Ending.GOAL_MET, sentence="The goal, pass rate >= 96%, is met: 24/25.",
+        story.tell(RunEnded(ending=Ending.GOAL_MET, sentence=story.run.iterations[-1].judgement.rule,
                             verdict=Verdict.PASSED, exit_code=0))  # fmt: skip
     return story
 
