@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -41,6 +42,7 @@ class Loaded:
 def load(environment: str, *, read: Read, variables: Mapping[str, str], folder: str = FOLDER) -> Loaded:
     """Raises ConfigError with every problem that could be found."""
     file = _file(environment, folder)
+    read = cache(read)  # out of a commit, each reading is a process
     layers = read_layers(file, read)
     if layers.root is None:
         raise ConfigError(in_order(layers.problems, layers.files), where=file, hint=_hint(environment))
@@ -48,9 +50,9 @@ def load(environment: str, *, read: Read, variables: Mapping[str, str], folder: 
     files = (*layers.files, *([f"{folder}/{KNOWN_ISSUES}"] if known is not None else []))
     substituted = substitute(layers.root, variables)
     checked = check(substituted.root, environment)
-    first = (*layers.problems, *known_problems, *substituted.problems, *checked.problems)
     model, complaints = validate(EnvironmentFile, substituted.root)
-    problems = (*first, *_news(complaints, first))
+    unread = (*layers.problems, *substituted.problems)
+    problems = (*unread, *known_problems, *checked.problems, *_news(complaints, unread))
     if problems or model is None:
         raise ConfigError(in_order(problems, files), where=file, hint=_hint(environment))
     return Loaded(
@@ -112,10 +114,10 @@ def _in_order(merged: dict[str, Any]) -> dict[str, Any]:
     return {key: merged[key] for key in EnvironmentFile.model_fields if key in merged}
 
 
-def _news(complaints: tuple[Problem, ...], first: tuple[Problem, ...]) -> tuple[Problem, ...]:
-    """What pydantic finds beyond what is already said of the same value."""
-    said = {problem.path for problem in first if problem.path}
-    return tuple(new for new in complaints if not any(new.path[: len(path)] == path for path in said))
+def _news(complaints: tuple[Problem, ...], unread: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Without complaints of values that could not be read or filled in: their type means nothing."""
+    said = {problem.path for problem in unread}
+    return tuple(new for new in complaints if new.path not in said)
 
 
 def _known_issues(file: str, read: Read) -> tuple[tuple[core.KnownIssue, ...] | None, tuple[Problem, ...]]:

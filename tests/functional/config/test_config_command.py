@@ -55,8 +55,14 @@ def test_check_names_every_mistake_of_every_environment_once(repository: Path) -
     assert done.returncode == 2
     assert done.stdout == "ok: configs/sound.yaml: 1 service, 2 suites, 1 known issue, goal pass rate >= 99.5%\n"
     assert done.stderr.splitlines() == [
-        "warning: configs/sound.yaml:5: hooks: is empty, which removes a key of the extended file; there is none to remove",
-        "error: configs/base.yaml:1: services.web: needs source: (a folder to build) or image: (what to deploy as it is)",
+        (
+            "warning: configs/sound.yaml:5: hooks: is empty, which removes a key of the extended file; "
+            "there is none to remove"
+        ),
+        (
+            "error: configs/base.yaml:1: services.web: needs source: (a folder to build) "
+            "or image: (what to deploy as it is)"
+        ),
         'error: configs/base.yaml:1: services.web.sauce: unknown key; did you mean "source"?',
         "error: configs/base.yaml:2: limits.iterations: expected at least 0, found the number -1",
         'error: configs/other.yaml:1: environment: says "another", the file\'s name says "other"',
@@ -119,6 +125,6 @@ def test_the_example_that_is_the_manual_is_sound(name: str) -> None:
 
 
 def test_the_module_is_light_until_a_command_is_called() -> None:
-    code = "import sys, typer, loop.cli.config; print(sorted({'pydantic', 'yaml', 'loop.config'} & set(sys.modules)))"
+    code = "import sys, loop.cli.config; print(sorted({'pydantic', 'yaml', 'loop.config'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "[]\n")

@@ -2,6 +2,12 @@
 
 from typing import Any
 
+from pydantic import BaseModel
+
+from loop.config.document import Located
+from loop.config.problems import Place
+from loop.config.validate import validate
+
 
 def test_five_mistakes_in_two_files_are_five_sentences(files: Any) -> None:
     files["configs/base.yaml"] = """\
@@ -152,3 +158,33 @@ def test_names_and_shapes(only: Any) -> None:
 def test_a_quotation_that_never_ends_is_named(only: Any) -> None:
     text = 'platform: {endpoint: emulator}\nservices: {web: {source: web}}\nsuites: {s: {pytest: "-k \'a b"}}\n'
     assert only(text).problems() == ["configs/e.yaml:3: suites.s.pytest: No closing quotation"]
+
+
+def test_a_mistake_of_a_map_does_not_hide_those_within(only: Any) -> None:
+    text = """\
+    platform: {endpoint: emulator}
+    services: {my web: {sauce: web}}
+    suites: {s: {pytest: tests}}
+    fix: {}
+    fix: {comand: x}
+    """
+    assert [problem.removeprefix("configs/e.yaml:") for problem in only(text).problems()] == [
+        "2: services.my web: needs source: (a folder to build) or image: (what to deploy as it is)",
+        '2: services.my web: a service\'s name takes letters, digits, - and _, found the text "my web"',
+        '2: services.my web.sauce: unknown key; did you mean "source"?',
+        "4: fix: needs command: or await:",
+        "5: fix: this key stands twice, first in line 4",
+    ]
+
+
+class Pair(BaseModel):
+    left: float
+
+
+def test_a_mistake_that_has_no_sentence_of_ours_keeps_pydantics() -> None:
+    root = Located(value={"left": Located(value="x", place=Place("f", 3))}, place=Place("f", 1))
+    model, problems = validate(Pair, root)
+    assert model is None
+    assert [str(problem) for problem in problems] == [
+        "f:3: left: Input should be a valid number, unable to parse string as a number"
+    ]

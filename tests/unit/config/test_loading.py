@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loop.config import frozen_changes, frozen_fingerprint
+from loop.config import frozen_changes, frozen_fingerprint, load
 from loop.core.environment import BuildMode, KnownIssue, Proof
 
 WHOLE = """\
@@ -254,3 +254,15 @@ def test_what_was_merged_is_shown_in_the_references_order_with_secrets_as_text(g
     assert list(merged) == ["environment", "title", "platform", "services", "dependencies", "suites"]
     assert merged["title"] == "Title"
     assert merged["suites"]["smoke"]["env"] == {"S": "${secret:S}"}
+
+
+def test_each_file_is_read_once(given: Any) -> None:
+    files = given("extends: b.yaml\n", {"configs/b.yaml": "", "configs/known-issues.yaml": ""})
+    reads: list[str] = []
+
+    def read(path: str) -> str | None:
+        reads.append(path)
+        return str(files[path])
+
+    load("e", read=read, variables={})
+    assert sorted(reads) == ["configs/b.yaml", "configs/e.yaml", "configs/known-issues.yaml"]
