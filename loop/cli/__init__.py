@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from loop.cli import config, emulator, look, results, run
+from loop.cli import config, emulator, look, run
 from loop.errors import ConfigError, LoopError
 
 app = typer.Typer(
@@ -22,7 +22,6 @@ app.command()(look.status)
 app.command()(look.history)
 app.command()(look.show)
 app.command()(look.report)
-app.command()(results.results)
 app.add_typer(config.app, name="config", help="Check, show and explain configurations.")
 app.command()(emulator.emulator)
 

@@ -108,6 +108,19 @@ def holder_of(engine: sa.Engine, environment: str) -> Holder | None:
     return None if row is None else Holder(**{k: v for k, v in row.items() if k != "environment"})
 
 
+def held_by(journal: Journal, environment: str) -> str:
+    """Who works at the environment now, as words; empty when nobody does. Asks the kernel, not the row."""
+    path = Path(f"{journal.path}.{environment}.lease")
+    if not path.exists():
+        return ""
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _who(holder_of(journal._engine, environment))
+    return ""
+
+
 def me() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
@@ -118,7 +131,12 @@ def pause(_holder: Holder | None) -> None:
 
 
 def _held(environment: str, holder: Holder | None) -> LeaseHeld:
-    who = f"{holder.holder} (pid {holder.pid} on {holder.host}) since {holder.since}" if holder else "another process"
     return LeaseHeld(
-        f"another run of {environment} is under way, held by {who}", where=f"environment {environment}", hint="loop run --wait"
+        f"another run of {environment} is under way, held by {_who(holder)}",
+        where=f"environment {environment}",
+        hint="wait for it: loop run --wait",
     )
+
+
+def _who(holder: Holder | None) -> str:
+    return f"{holder.holder} (pid {holder.pid}) since {holder.since}" if holder else "another process"

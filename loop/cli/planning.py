@@ -1,0 +1,103 @@
+"""`loop plan`: composes what a run would, in memory, and turns the foreseen steps into rows."""
+
+import os
+from contextlib import ExitStack
+
+from loop import config
+from loop.cli.session import connector, journal_of, repository
+from loop.console.listing import Plan as Shown
+from loop.console.listing import PlannedService, PlannedSuite
+from loop.console.listing import plan as as_text
+from loop.core.actions import BuildImage, DeployRevision, ProbeService, RunSuite, subject
+from loop.core.events import RunStarted
+from loop.core.foresee import Durations, durations
+from loop.core.redact import Redactor
+from loop.core.state import IterationState, begin
+from loop.engine import utc_now
+from loop.journal import Journal, Run
+from loop.perform import performer
+from loop.perform.plan import Plan, plan
+from loop.perform.setting import Setting
+
+_RUNS = 10
+"""Runs of the environment that the forecast looks back to."""
+
+
+def planned(environment: str, ref: str | None, *, width: int) -> str:
+    repo = repository()
+    loaded = config.load(environment, read=config.tree(repo.root), variables=os.environ)
+    charter = loaded.environment.charter
+    with ExitStack() as stack:
+        journal = journal_of(repo)
+        stack.callback(journal.close)
+        setting = Setting(
+            repository=repo,
+            variables=dict(os.environ),
+            redact=Redactor(config.secrets(loaded.environment, os.environ)),
+            platform=connector(charter.platform, repo, stack),
+            clock=utc_now,
+        )
+        start = RunStarted(at=utc_now(), environment=environment, number=0, uid="planned", charter=charter, ref=ref)
+        nowhere = Run(id=-1, uid="planned", environment=environment, number=0)
+        foreseen = plan(begin(start), performer(setting), _known(journal, environment), journal=journal, run=nowhere)
+        return as_text(_shown(foreseen, _cases(journal, environment), loaded.warnings), width=width)
+
+
+def _known(journal: Journal, environment: str) -> Durations:
+    events = (event for run in journal.runs(environment)[-_RUNS:] for event in journal.events(run))
+    return durations(events)
+
+
+def _cases(journal: Journal, environment: str) -> dict[str, int]:
+    """Suite -> how many cases it had when it last ran."""
+    found: dict[str, int] = {}
+    for run in journal.runs(environment)[-_RUNS:]:
+        for it in journal.state(run).iterations:
+            found |= {name: sum(s.result.counts.values()) for name, s in it.suites.items() if s.result}
+    return found
+
+
+def _shown(foreseen: Plan, cases: dict[str, int], warnings: tuple[str, ...]) -> Shown:
+    it = foreseen.state.current
+    assert it is not None
+    return Shown(
+        environment=foreseen.state.environment,
+        commit=it.commit,
+        subject=it.subject,
+        uncommitted=it.uncommitted,
+        emulated=foreseen.state.charter.platform.emulated,
+        services=tuple(_service(name, it, foreseen) for name in it.services),
+        suites=tuple(
+            PlannedSuite(name=name, cases=cases.get(name), seconds=_seconds(foreseen, RunSuite, name))
+            for name in it.suites
+        ),
+        seconds=None if foreseen.unknown else foreseen.seconds,
+        notes=warnings,
+    )
+
+
+def _service(name: str, it: IterationState, foreseen: Plan) -> PlannedService:
+    seen = it.services[name]
+    deploy = not seen.unchanged
+    return PlannedService(
+        name=name,
+        wanted=it.digests[name],
+        serving=seen.found.revision if seen.found else "",
+        serving_commit=seen.found.commit if seen.found else "",
+        deploy=deploy,
+        build=deploy and any(isinstance(s.action, BuildImage) and s.action.service == name for s in foreseen.steps),
+        reason=seen.reason,
+        seconds=_until_serving(name, foreseen) if deploy else None,
+    )
+
+
+def _until_serving(name: str, foreseen: Plan) -> float | None:
+    mine = [s for s in foreseen.steps if isinstance(s.action, BuildImage | DeployRevision | ProbeService)]
+    mine = [s for s in mine if subject(s.action) == name]
+    if any(s.seconds is None for s in mine):
+        return None
+    return max(s.begins + (s.seconds or 0.0) for s in mine)
+
+
+def _seconds(foreseen: Plan, kind: type[RunSuite], name: str) -> float | None:
+    return next((s.seconds for s in foreseen.steps if isinstance(s.action, kind) and subject(s.action) == name), None)
