@@ -143,7 +143,9 @@ def test_kill_9_of_the_parent_kills_children_and_grandchildren_at_once(tmp_path:
         [sys.executable, "-c", textwrap.dedent(PARENT)], cwd=tmp_path, stdout=subprocess.PIPE, text=True
     )
     assert parent.stdout is not None
-    pids = [int(word) for line in (parent.stdout.readline() for _ in range(4)) for word in line.split() if word != "pids"]
+    pids = [
+        int(word) for line in (parent.stdout.readline() for _ in range(4)) for word in line.split() if word != "pids"
+    ]
     assert len(pids) == 6
     assert all(guard.start_time(pid) for pid in pids)
     parent.kill()

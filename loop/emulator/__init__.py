@@ -1,0 +1,18 @@
+"""Cloud Run, Cloud Build, Cloud Logging and Cloud Storage on loopback: where `loop` deploys without a cloud account.
+
+A process of its own, never inside the CLI: clients call `attach`, and the emulator lives until its last client is gone.
+Google's unmodified clients work against it. Importing this package loads neither grpc nor Google's types.
+"""
+
+from pathlib import Path
+
+from loop.emulator.attach import Attachment, Endpoints, attach
+
+__all__ = ["Attachment", "Endpoints", "attach", "serve"]
+
+
+def serve(state: Path, *, standalone: bool = False, cache: Path | None = None, startup: float = 10.0) -> int:
+    """Serve `state` in this process until stopped; standalone prints one JSON line with the endpoints first."""
+    from loop.emulator.server import serve as run
+
+    return run(state, standalone=standalone, cache=cache, startup=startup)

@@ -1,0 +1,92 @@
+"""Virtual environments of built images, one per content of `requirements.txt`, shared by every state that asks.
+
+A folder without its `complete` mark is half built and is made anew; a lock file admits one builder at a time.
+"""
+
+import fcntl
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from loop import guard
+
+LOCAL = ("-r", "-c", "-e", "--requirement", "--constraint", "--editable", ".", "/", "file:")
+Say = Callable[[str], None]
+
+
+class InstallFailed(Exception):
+    """pip did not succeed; the message ends with its last lines."""
+
+
+def base_python() -> str:
+    """The interpreter below any virtual environment that this process runs in."""
+    return str(getattr(sys, "_base_executable", "") or sys.executable)
+
+
+def wanted(tree: Path) -> str:
+    """The text of requirements.txt without comments and blank lines; empty means that nothing is to be installed."""
+    try:
+        text = (tree / "requirements.txt").read_text()
+    except FileNotFoundError:
+        return ""
+    lines = (line.split(" #")[0].strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("#"))
+
+
+def provide(tree: Path, cache: Path, say: Say, expired: Callable[[], bool]) -> Path | None:
+    """The virtual environment for `tree`, built if no earlier build left it; None where it needs none."""
+    text = wanted(tree)
+    if not text:
+        return None
+    folder = cache / _key(text, tree)
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (folder / "complete").exists():
+            say(f"Using the cached environment {folder.name}.")
+            return folder
+        shutil.rmtree(folder, ignore_errors=True)
+        _build(folder, tree, say, expired)
+        (folder / "complete").touch()
+    return folder
+
+
+def _key(text: str, tree: Path) -> str:
+    content = sha256(f"{base_python()} {sys.version}\n{text}".encode())
+    if any(line.startswith(LOCAL) for line in text.splitlines()):
+        # It refers to files of the tree, so it is only as equal as they are.
+        for path in sorted(each for each in tree.rglob("*") if each.is_file()):
+            content.update(f"{path.relative_to(tree)}\n".encode() + path.read_bytes())
+    return f"venv-{content.hexdigest()[:32]}"
+
+
+def _build(folder: Path, tree: Path, say: Say, expired: Callable[[], bool]) -> None:
+    # Our own pip can install into another environment, which saves two seconds of ensurepip.
+    ours = importlib.util.find_spec("pip") is not None
+    _run([base_python(), "-m", "venv", *(["--without-pip"] if ours else []), str(folder)], tree, say, expired)
+    python = str(folder / "bin" / "python")
+    pip = [sys.executable, "-m", "pip", "--python", python] if ours else [python, "-m", "pip"]
+    options = ["--no-input", "--disable-pip-version-check", "--no-warn-script-location"]
+    _run([*pip, "install", *options, "-r", "requirements.txt"], tree, say, expired)
+
+
+def _run(argv: Sequence[str], cwd: Path, say: Say, expired: Callable[[], bool]) -> None:
+    child = guard.start(argv, cwd=cwd, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert child.stdout is not None
+    lines: list[str] = []
+    with child.stdout:
+        for raw in child.stdout:
+            line = raw.decode(errors="replace").rstrip()
+            lines.append(line)
+            say(line)
+            if expired():
+                child.kill()
+    status = child.wait()
+    if status:
+        tail = [line for line in lines if line.strip()][-5:]
+        raise InstallFailed(f"{' '.join(argv[1:4])} ended with exit status {status}: " + " | ".join(tail))
