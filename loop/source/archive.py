@@ -1,11 +1,13 @@
 """A service's source as committed: the digest that names its content, and the archive that is built.
 
 Both are made of one list of files, so the digest covers exactly what the archive holds. Neither knows which commit the
-files came from: equal content has an equal digest. Git's own conversions (line ends, Git LFS) are not applied.
+files came from: equal content has an equal digest. Files are as git stores them: line ends are not converted, but a
+pointer of Git LFS becomes the content that it names.
 """
 
 import gzip
 import hashlib
+import io
 import os
 import posixpath
 import subprocess
@@ -24,6 +26,9 @@ IGNORE = ".gcloudignore"
 INCLUDE = "#!include:"
 FILE, EXECUTABLE, SYMLINK = "100644", "100755", "120000"
 FORMAT = b"loop source 1\0"
+POINTER = b"version https://git-lfs.github.com/spec/v1\n"
+POINTER_LIMIT = 1024
+"""Bytes of a Git LFS pointer at most, by its specification."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +65,7 @@ def archive(repo: Repository, commit: str, folder: str, target: Path) -> Archive
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
         for entry, content, size in _contents(repo, entries):
-            _add(tar, entry, content, size)
+            _add(tar, entry, *_whole(repo, entry, content, size))
     found = Archive(sha256=_sha256(part), size=part.stat().st_size)
     os.replace(part, target)
     return found
@@ -137,6 +142,27 @@ def _contents(repo: Repository, entries: list[_Entry]) -> Iterator[tuple[_Entry,
                 raise UsageError(f"git has no content for {entry.path}", where=str(repo.root), hint="git fsck")
             yield entry, git.stdout, int(answer[2])
             git.stdout.read(1)
+
+
+def _whole(repo: Repository, entry: _Entry, content: IO[bytes], size: int) -> tuple[IO[bytes], int]:
+    """The content itself, where git stores a pointer of Git LFS in its place."""
+    if size >= POINTER_LIMIT or entry.mode == SYMLINK:
+        return content, size
+    stored = content.read(size)
+    if stored.startswith(POINTER):
+        stored = _smudged(repo, entry.path, stored)
+    return io.BytesIO(stored), len(stored)
+
+
+def _smudged(repo: Repository, path: str, pointer: bytes) -> bytes:
+    problem, hint = f"{path} is kept in Git LFS, and its content can not be had", "git lfs install && git lfs fetch"
+    try:
+        content = run(repo, "lfs", "smudge", "--", path, stdin=pointer, env={"GIT_LFS_SKIP_SMUDGE": "0"}).out
+    except UsageError as error:
+        raise ConfigError([f"{problem}: {error.message}"], where=path, hint=hint) from error
+    if content.startswith(POINTER):
+        raise ConfigError([problem], where=path, hint=hint)
+    return content
 
 
 def _add(tar: tarfile.TarFile, entry: _Entry, content: IO[bytes], size: int) -> None:

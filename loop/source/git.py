@@ -35,7 +35,7 @@ FOREIGN = (
 )  # fmt: skip
 """What a git hook or a script around `loop` may have set for another repository or another commit."""
 
-INSTALL = "install git 2.25 or later and see that it is on PATH"
+INSTALL = "install git 2.31 or later and see that it is on PATH"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

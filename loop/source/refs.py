@@ -15,9 +15,12 @@ NOTHING = ""
 
 
 def keep(repo: Repository, uid: str, k: int, commit: str) -> str:
-    """Name the commit of iteration `k`, for good; says the ref."""
+    """Name the commit of iteration `k`; one that had the name, and that no event recorded, becomes abandoned work."""
     ref = f"refs/loop/{uid}/{k}"
+    before = _refs(repo, ref).get(ref, commit)
     run(repo, "update-ref", ref, commit)
+    if not kept(repo, uid, before):
+        keep_abandoned(repo, uid, before)
     return ref
 
 

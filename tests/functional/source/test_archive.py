@@ -174,3 +174,23 @@ def test_a_submodule_is_left_out(
     assert not source.dirty(repo)
     place = source.worktree(repo, repo.root / ".loop/worktrees/w", first, uid="abc234", branch="loop/local-1")
     assert not source.dirty(place.tree)
+
+
+def test_a_pointer_of_git_lfs_becomes_its_content(
+    repo: source.Repository, write: Write, commit: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 9\n"
+    write({"services/web/model.bin": pointer})
+    first = commit()
+    lfs = tmp_path / "bin" / "git-lfs"
+    lfs.parent.mkdir()
+    monkeypatch.setenv("PATH", f"{lfs.parent}{os.pathsep}{os.environ['PATH']}")
+    for script in ("exit 2", "cat"):
+        lfs.write_text(f"#!/bin/sh\n{script}\n")
+        lfs.chmod(0o755)
+        with pytest.raises(ConfigError, match=r"model\.bin is kept in Git LFS"):
+            source.archive(repo, first, "services/web", tmp_path / "a.tar.gz")
+    lfs.write_text("#!/bin/sh\n[ $1 = smudge ] && grep -q '^oid sha256:abc' && printf 'the model'\n")
+    source.archive(repo, first, "services/web", tmp_path / "a.tar.gz")
+    with tarfile.open(tmp_path / "a.tar.gz") as tar:
+        assert (tar.extractfile("model.bin") or io.BytesIO()).read() == b"the model"

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -189,3 +190,33 @@ def test_run_numbers_count_local_and_remote_branches(repo: source.Repository, gi
     git("update-ref", "refs/remotes/origin/loop/local-12", "HEAD")
     assert source.run_numbers(repo, "local") == 12
     assert source.run_numbers(repo, "local-b") == 99
+
+
+def test_a_commit_that_loses_its_name_is_kept_aside(repo: source.Repository, git: Git) -> None:
+    first = source.keep(repo, UID, 1, git("commit-tree", "-m", "Never recorded", "HEAD^{tree}"))
+    lost = git("rev-parse", first)
+    source.keep(repo, UID, 1, source.head(repo))
+    assert git("rev-parse", first) == source.head(repo)
+    assert git("rev-parse", f"refs/loop/{UID}/abandoned-1") == lost
+    source.keep(repo, UID, 1, source.head(repo))
+    assert "abandoned-2" not in git("for-each-ref")
+
+
+def test_runs_in_one_clone_do_not_disturb_each_other(repo: source.Repository, git: Git, write: Write) -> None:
+    def turn(number: int) -> str:
+        name = f"env{number}-1"
+        path = repo.root / ".loop/worktrees" / name
+        for k in range(4):
+            place = source.worktree(repo, path, source.head(repo), uid=f"uid{number}", branch=f"loop/{name}")
+            source.begin(place)
+            write({"answer": f"{number} {k}"}, at=path)
+            found = source.gather(place, source.head(repo), protect=["tests/**"])
+            source.accept(place, found)
+            source.keep(repo, f"uid{number}", k, found.commit)
+        source.remove_worktree(repo, path)
+        return git("show", f"loop/{name}:answer")
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(turn, range(4))) == [f"{number} 3" for number in range(4)]
+    assert "abandoned" not in git("for-each-ref")
+    assert len(git("worktree", "list").splitlines()) == 1
