@@ -37,12 +37,15 @@ def check(env: Chosen = None) -> None:
 
 @app.command()
 def show(env: Env) -> None:
-    """Print an environment as merged YAML; secrets stay ${secret:VAR}."""
+    """Print an environment as merged YAML; secrets stay ${secret:VAR}, and what looks like one is masked."""
     import yaml
+
+    from loop.core.redact import Redactor
 
     loaded = _loaded(env, repository(Path.cwd()))
     typer.echo(f"# {' over '.join(loaded.files)}")
-    typer.echo(yaml.safe_dump(loaded.merged, sort_keys=False, allow_unicode=True, width=120), nl=False)
+    text = yaml.safe_dump(loaded.merged, sort_keys=False, allow_unicode=True, width=120)
+    typer.echo("".join(Redactor({}).lines([text])), nl=False)
     _warn(loaded)
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from loop.config.document import Located
 from loop.config.problems import Path, Problem, did_you_mean
+from loop.config.values import CLOUD_RUN_NAME
+from loop.core.names import SERVICE_LIMIT
 
 RESERVED = frozenset({"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"})
 """Variables that Cloud Run itself sets (container runtime contract)."""
@@ -189,13 +191,9 @@ def _collisions(root: Located) -> Iterator[Problem]:
         owner = names.setdefault(name, key)
         if owner != key:
             yield Problem((given or service).place, ("services", key), f'and "{owner}" are both "{name}" on Cloud Run')
-        if given is None and re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", key) and not _cloud_run(key):
-            sentence = "is no name for Cloud Run (at most 49 lower-case letters, digits and hyphens); give service: too"
-            yield Problem(service.place, ("services", key), sentence)
-
-
-def _cloud_run(name: str) -> bool:
-    return re.fullmatch(r"[a-z](?:[a-z0-9-]{0,47}[a-z0-9])?", name) is not None
+        if given is None and re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", key) and not CLOUD_RUN_NAME.fullmatch(key):
+            shape = f"at most {SERVICE_LIMIT} lower-case letters, digits and hyphens"
+            yield Problem(service.place, ("services", key), f"is no name for Cloud Run ({shape}); give service: too")
 
 
 def _dependencies(root: Located) -> Iterator[Problem]:

@@ -25,7 +25,9 @@ from loop.config.fields import (
     shaped,
     written,
 )
+from loop.config.values import CLOUD_RUN_NAME
 from loop.core.environment import Access, BuildMode, KnownIssues, Proof, RateKind
+from loop.core.names import SERVICE_LIMIT
 
 FolderPath = Annotated[Words, shaped(r"(?!/)(?!.*(^|/)\.\.(/|$)).+", "expected a path inside the repository")]
 ServiceKey = Annotated[str, shaped(r"[A-Za-z][A-Za-z0-9_-]*", "a service's name takes letters, digits, - and _")]
@@ -33,8 +35,9 @@ SuiteKey = Annotated[str, shaped(r"[A-Za-z0-9][A-Za-z0-9._-]*", "a suite's name 
 CloudRunName = Annotated[
     str,
     shaped(
-        r"[a-z](?:[a-z0-9-]{0,47}[a-z0-9])?",
-        "Cloud Run's name of a service takes at most 49 lower-case letters, digits and hyphens, a letter first",
+        CLOUD_RUN_NAME.pattern,
+        f"Cloud Run's name of a service takes at most {SERVICE_LIMIT} lower-case letters, digits and hyphens, "
+        "a letter first",
     ),
 ]
 HealthPath = Annotated[str, shaped(r"/\S*", "expected a path that starts with /")]

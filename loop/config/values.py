@@ -8,9 +8,12 @@ from decimal import Decimal
 from fractions import Fraction
 
 from loop.config.problems import found
+from loop.core.names import SERVICE_LIMIT
 
 LONGEST = 10 * 365 * 86400
 """Seconds; what is longer is a slip of the pen."""
+
+CLOUD_RUN_NAME = re.compile(rf"[a-z](?:[a-z0-9-]{{0,{SERVICE_LIMIT - 2}}}[a-z0-9])?")
 
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")

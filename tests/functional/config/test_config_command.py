@@ -101,6 +101,14 @@ def test_show_prints_what_loads_again_and_no_secret(repository: Path) -> None:
     assert (again.returncode, again.stderr) == (0, "")
 
 
+def test_show_masks_a_password_that_came_in_a_plain_variable(repository: Path) -> None:
+    write(repository, "base", "services: {web: {source: web, env: {D: '${DATABASE}', E: plain}}}\n")
+    shown = loop("show", "--env", "local", cwd=repository, DATABASE="postgres://loop:open-sesame-7@db/x")
+    assert shown.returncode == 0
+    assert "open-sesame-7" not in shown.stdout
+    assert "E: plain\n" in shown.stdout
+
+
 def test_schema_is_json(repository: Path) -> None:
     done = loop("schema", cwd=repository)
     assert done.returncode == 0
