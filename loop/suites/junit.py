@@ -10,13 +10,14 @@ import codecs
 import io
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 from xml.parsers import expat
 
 from loop.core.model import Outcome, ProblemKind
-from loop.suites.junit_builder import Builder, Raw, Refused
+from loop.suites.junit_builder import Attributes, Builder, Raw, Refused
 from loop.suites.junit_recovery import TAG_LIMIT, Recovery
 
 CHUNK = 1 << 18
@@ -35,6 +36,8 @@ class Document:
     """One result file: its cases, and whether it can carry a verdict."""
 
     path: Path
+    name: str
+    """How the file is named to people."""
     raws: list[Raw] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
     """What is odd or wrong, for people; `truncated at byte n`, `recovered: ...`, `counts disagree: ...`."""
@@ -47,16 +50,17 @@ class Document:
         return dict(Counter(raw.outcome for raw in self.raws))
 
 
-def read(path: Path) -> Document:
+def read(path: Path, *, name: str | None = None) -> Document:
+    """Never fails: what is wrong with the file stands in the document."""
+    document = Document(path=path, name=name or str(path))
     try:
         with path.open("rb") as stream:
-            return _read(path, stream)
+            return _read(document, stream)
     except OSError as error:
-        return _unreadable(Document(path=path), error.strerror or "can not be read")
+        return _unreadable(document, error.strerror or "can not be read")
 
 
-def _read(path: Path, stream: BinaryIO) -> Document:
-    document = Document(path=path)
+def _read(document: Document, stream: BinaryIO) -> Document:
     try:
         builder = _by_expat(stream)
         document.raws, document.flags = builder.raws, builder.flags
@@ -77,8 +81,7 @@ def _by_expat(stream: BinaryIO) -> Builder:
     parser = expat.ParserCreate()
     builder = Builder(lambda listens: setattr(parser, "CharacterDataHandler", builder.text if listens else None))
     parser.buffer_text = True
-    parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end
+    parser.StartElementHandler, parser.EndElementHandler = _handlers(builder)
     parser.EntityDeclHandler = _refuse_entity
     seen = 0
     while data := stream.read(CHUNK):
@@ -88,6 +91,32 @@ def _by_expat(stream: BinaryIO) -> Builder:
             raise Refused(f"a single tag is longer than {TAG_LIMIT} bytes")
     parser.Parse(b"", True)
     return builder
+
+
+def _handlers(builder: Builder) -> tuple[Callable[[str, Attributes], None], Callable[[str], None]]:
+    """Start and end for expat, which hold a case back until it shows whether anything stands in it."""
+    held: Attributes | None = None
+
+    def start(name: str, attributes: Attributes) -> None:
+        nonlocal held
+        if held is not None:
+            builder.start("testcase", held)
+            held = None
+            builder.start(name, attributes)
+        elif name == "testcase" and builder.idle:
+            held = attributes
+        else:
+            builder.start(name, attributes)
+
+    def end(name: str) -> None:
+        nonlocal held
+        if held is None:
+            builder.end(name)
+        else:
+            builder.plain_case(held)
+            held = None
+
+    return start, end
 
 
 def _refuse_entity(*_: object) -> None:
@@ -125,19 +154,19 @@ def _recovered(document: Document, recovery: Recovery, notes: list[str], complai
     document.flags.append(f"recovered: {'; '.join(wrong)}")
     if recovery.unbalanced:
         document.problem = ProblemKind.RESULT_FILE_UNREADABLE
-        document.sentence = f"{document.path} is not well-formed: {'; '.join(wrong)}. Results may be missing from it."
+        document.sentence = f"{document.name} is not well-formed: {'; '.join(wrong)}. Results may be missing from it."
 
 
 def _truncated(document: Document, size: int) -> None:
     document.flags.append(f"truncated at byte {size}")
     document.problem = ProblemKind.RESULT_FILE_TRUNCATED
-    document.sentence = f"{document.path} ends in the middle, at byte {size}. The cases before that are kept."
+    document.sentence = f"{document.name} ends in the middle, at byte {size}. The cases before that are kept."
 
 
 def _unreadable(document: Document, why: str) -> Document:
     document.flags.append(why)
     document.problem = ProblemKind.RESULT_FILE_UNREADABLE
-    document.sentence = f"{document.path} can not be read as JUnit XML: {why}."
+    document.sentence = f"{document.name} can not be read as JUnit XML: {why}."
     return document
 
 

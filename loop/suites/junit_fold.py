@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 from loop.core.model import Case, CaseAttempt, Outcome
+from loop.core.signatures import signature
 from loop.suites.excerpts import detail_excerpt, message_excerpt
-from loop.suites.ids import Numbering, case_id
+from loop.suites.ids import case_id, numbered
 from loop.suites.junit_builder import Extra, Raw, Result
+from loop.suites.outcomes import FAILING
+from loop.suites.plain import plain_case
 
 BATCH = 500
 NOBODY = "unnamed"
@@ -30,12 +33,17 @@ def fold(
 ) -> Iterator[Case]:
     """In document order. `place` makes a file's name relative to the root; `source_of` gives its content's digest."""
     raws = list(chain.from_iterable(files))
-    files_of = _Files(redact, place, source_of)
     names = _redacted(_names(raws, place), redact)
-    numbering = Numbering()
+    if len(set(names)) < len(names):
+        names = numbered(names)
+    prefix = case_id(suite, "") if suite else ""
+    known = _Files(redact, place, source_of)
     for raw, name in zip(raws, names, strict=True):
-        unique = numbering.unique(name)
-        yield _case(raw, case_id(suite, unique) if suite else unique, redact, files_of)
+        file, source = known.of(raw)
+        if raw.extra is None:
+            yield plain_case(prefix + name, raw.outcome, raw.seconds, file, source)
+        else:
+            yield _told_case(prefix + name, raw, raw.extra, file, source, redact)
 
 
 class _Files:
@@ -49,8 +57,9 @@ class _Files:
         self._source_of = source_of
         self._known: dict[str, tuple[str, str]] = {"": ("", "")}
 
-    def of(self, file: str) -> tuple[str, str]:
-        """Its redacted place and its digest."""
+    def of(self, raw: Raw) -> tuple[str, str]:
+        """The redacted place of a case's file and its digest."""
+        file = raw.file or raw.suite_file
         found = self._known.get(file)
         if found is None:
             place = self._place(file)
@@ -60,18 +69,19 @@ class _Files:
 
 def _names(raws: Sequence[Raw], place: Callable[[str], str]) -> list[str]:
     """Names of enclosing suites stand in front only where two cases would be called the same."""
-    plain = [_name(raw, place) for raw in raws]
+    plain = [
+        f"{raw.classname}::{raw.name}" if raw.classname and raw.name and not raw.file else _odd_name(raw, place)
+        for raw in raws
+    ]
     count = Counter(plain)
     if len(count) == len(plain):
         return plain
     return ["::".join((*raw.suites, name)) if count[name] > 1 else name for raw, name in zip(raws, plain, strict=True)]
 
 
-def _name(raw: Raw, place: Callable[[str], str]) -> str:
-    if raw.classname and raw.name and not raw.file:
-        return f"{raw.classname}::{raw.name}"
+def _odd_name(raw: Raw, place: Callable[[str], str]) -> str:
     parts = (place(raw.file) if raw.file else "", raw.classname, raw.name)
-    return "::".join(filter(None, parts)) or NOBODY
+    return "::".join(filter(None, parts)) or "::".join(raw.suites) or NOBODY
 
 
 def _redacted(names: list[str], redact: Callable[[str], str]) -> list[str]:
@@ -83,18 +93,17 @@ def _redacted(names: list[str], redact: Callable[[str], str]) -> list[str]:
     return clean
 
 
-def _case(raw: Raw, name: str, redact: Callable[[str], str], files: _Files) -> Case:
-    file, source = files.of(raw.file or raw.suite_file)
-    extra = raw.extra
-    if extra is None:
-        return Case(id=name, outcome=raw.outcome, seconds=raw.seconds, file=file, source=source)
+def _told_case(name: str, raw: Raw, extra: Extra, file: str, source: str, redact: Callable[[str], str]) -> Case:
     *earlier, last = _attempts(extra)
+    message = _message(last, redact)
+    detail = _detail(last, extra, redact) if raw.outcome in _EXPLAINED else ""
     return Case(
         id=name,
         outcome=raw.outcome,
         seconds=raw.seconds,
-        message=_message(last, redact),
-        detail=_detail(last, extra, redact) if raw.outcome in _EXPLAINED else "",
+        message=message,
+        detail=detail,
+        signature=signature(message, detail) if raw.outcome in FAILING else "",
         attempts=tuple(_attempt(results, redact) for results in earlier),
         properties={redact(name): redact(value) for name, value in extra.properties.items()},
         file=file,

@@ -1,5 +1,6 @@
 """Runs one child of a suite with a time limit while its output is read. Every process of a suite starts here."""
 
+import os
 import subprocess
 import time
 from collections import deque
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loop import guard
+from loop.core.redact import Redactor
 from loop.errors import Wait
 from loop.suites.excerpts import LINE_LIMIT, SECRET_LENGTH
 from loop.suites.tail import Tail
@@ -33,7 +35,8 @@ class Output:
 
     def __init__(self, path: Path, redact: Callable[[str], str], show: Callable[[str], None]) -> None:
         self.path = path
-        self._redact = redact
+        # A private key goes over many lines; the product's redactor remembers that one has begun.
+        self._redact = redact.line_by_line() if isinstance(redact, Redactor) else redact
         self._show = show
         self._tail = Tail(path, longest=LINE_LIMIT + SECRET_LENGTH)
         self._last: deque[str] = deque(maxlen=LAST_LINES)
@@ -70,12 +73,17 @@ def run(
     wait: Wait,
     on_child: Callable[[guard.Child], None],
     pump: Callable[[], None] = lambda: None,
+    errors: Path | None = None,
 ) -> Ended:
-    """Until the child ends or its time is over. Raises Cancelled, after the child's end, when `wait` does."""
+    """Until the child ends or its time is over. Raises Cancelled, after the child's end, when `wait` does.
+
+    `errors`: a file for standard error; without it both streams go into `output`.
+    """
     began = time.monotonic()
     try:
-        with output.path.open("wb") as log:
-            child = guard.start(argv, cwd=cwd, env=env, stdout=log, stderr=subprocess.STDOUT)
+        with output.path.open("wb") as log, (errors or Path(os.devnull)).open("wb") as log_of_errors:
+            stderr = log_of_errors if errors else subprocess.STDOUT
+            child = guard.start(argv, cwd=cwd, env=env, stdout=log, stderr=stderr)
     except OSError as error:
         return Ended(status=None, seconds=0.0, refusal=f"{error.strerror}: {error.filename}")
     try:

@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from loop.core.model import Case, CaseAttempt, Outcome
+from loop.core.signatures import signature
 from loop.suites.excerpts import detail_excerpt, message_excerpt
 from loop.suites.ids import Numbering
-from loop.suites.outcomes import Attempt, Phase, attempts_of, repeated, split_attempts
+from loop.suites.outcomes import FAILING, Attempt, Phase, attempts_of, repeated, split_attempts
 
 
 @dataclass(slots=True)
@@ -153,13 +154,15 @@ class Record:
         *earlier, last = attempts_of(running.phases)
         told = last.telling
         file = self._file_of(running.nodeid)
+        message, detail = self._message(told), self._detail(last)
         self._emit(
             Case(
                 id=running.id,
                 outcome=last.outcome,
                 seconds=last.seconds if running.phases else None,
-                message=self._message(told),
-                detail=self._detail(last),
+                message=message,
+                detail=detail,
+                signature=signature(message, detail) if last.outcome in FAILING else "",
                 attempts=tuple(self._earlier(attempt) for attempt in earlier),
                 properties=running.properties,
                 file=self._redact_file(file),

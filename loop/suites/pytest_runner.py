@@ -12,7 +12,7 @@ from loop.suites import ids, process, sources
 from loop.suites.outcomes import FAILING
 from loop.suites.process import Ended
 from loop.suites.pytest_record import Record
-from loop.suites.report import Finished, Order, redacted
+from loop.suites.report import Finished, Order, not_started, redacted, spelled
 from loop.suites.tail import Tail
 
 RECORDER = Path(__file__).parent / "recorder"
@@ -23,7 +23,8 @@ def run_pytest(order: Order) -> Finished:
     interpreter = find_interpreter(order)
     output = order.output("output.log")
     if interpreter is None:
-        return _never_started(order, _missing_interpreter(order, "was not found"))
+        command = shlex.join(["python3", "-m", "pytest", *(order.suite.pytest or ())])
+        return not_started(order, command, _missing_interpreter(order, "was not found"))
     argv = arguments(order, interpreter)
     record_file = order.scratch / "record.jsonl"
     digests = sources.Digests(order.root)
@@ -200,7 +201,7 @@ def _told_by_exit(name: str, record: Record, ended: Ended, last_lines: str) -> P
         sentence = f"Suite {name}: pytest ended with an {kind} (exit status {status});{_left_over(record)}"
         return Problem(kind=ProblemKind.RUNNER_DIED, sentence=sentence, output=text)
     if record.exit is None or record.counts[Outcome.UNFINISHED]:
-        sentence = f"Suite {name}: pytest died before its end ({_spelled(status)});{_left_over(record)}"
+        sentence = f"Suite {name}: pytest died before its end ({spelled(status)});{_left_over(record)}"
         return Problem(kind=ProblemKind.RUNNER_DIED, sentence=sentence, output=last_lines)
     if status == 5 or not record.expected:
         sentence = f"Suite {name} collected no case (exit status {status}). Do its arguments name existing tests?"
@@ -220,10 +221,6 @@ def _left_over(record: Record) -> str:
         f" {finished} of {len(record.expected or ())} cases had finished,"
         f" {record.counts[Outcome.UNFINISHED]} had begun."
     )
-
-
-def _spelled(status: int | None) -> str:
-    return f"signal {-status}" if status is not None and status < 0 else f"exit status {status}"
 
 
 def _collection_error(name: str, record: Record) -> Problem:
@@ -273,7 +270,7 @@ def _never_spoke(order: Order, interpreter: str, ended: Ended, last_lines: str) 
     if ended.status == 4:
         sentence = f"Suite {name}: pytest refused its arguments (exit status 4)."
         return Problem(kind=ProblemKind.EXIT_STATUS, sentence=sentence, output=last_lines)
-    sentence = f"Suite {name}: pytest died before it had started ({_spelled(ended.status)})."
+    sentence = f"Suite {name}: pytest died before it had started ({spelled(ended.status)})."
     return Problem(kind=ProblemKind.RUNNER_DIED, sentence=sentence, output=last_lines)
 
 
@@ -305,16 +302,3 @@ def _ask(order: Order, interpreter: str) -> Mapping[str, str]:
     except (ValueError, IndexError):
         return {}
     return answer if isinstance(answer, dict) else {}
-
-
-def _never_started(order: Order, problem: Problem) -> Finished:
-    return Finished(
-        result=SuiteResult(
-            command=order.redact(shlex.join(["python3", "-m", "pytest", *(order.suite.pytest or ())])),
-            exit_status=None,
-            seconds=0.0,
-            expected=None,
-            problems=(redacted(problem, order.redact),),
-        ),
-        raw=(),
-    )

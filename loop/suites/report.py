@@ -1,5 +1,6 @@
 """What the two kinds of runner have in common: the request for a suite's run, and what it gives back."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,15 @@ class Order:
     def workdir(self) -> Path:
         return self.root / self.suite.workdir
 
+    def place(self, file: str) -> str:
+        """A file's name relative to the root, where it lies below it: a worktree's path may not get into an id."""
+        if not os.path.isabs(file):
+            return file
+        for root in (self.root, self.root.resolve()):
+            if Path(file).is_relative_to(root):
+                return str(Path(file).relative_to(root))
+        return file
+
     def output(self, name: str) -> Output:
         return Output(self.scratch / name, self.redact, self.show)
 
@@ -45,6 +55,24 @@ class Finished:
 
     result: SuiteResult
     raw: tuple[Path, ...]
+
+
+def not_started(order: Order, command: str, *problems: Problem, raw: tuple[Path, ...] = ()) -> Finished:
+    """The runner itself never ran, so there is nothing but the reason."""
+    return Finished(
+        result=SuiteResult(
+            command=order.redact(command),
+            exit_status=None,
+            seconds=0.0,
+            expected=None,
+            problems=tuple(redacted(problem, order.redact) for problem in problems),
+        ),
+        raw=raw,
+    )
+
+
+def spelled(status: int | None) -> str:
+    return f"signal {-status}" if status is not None and status < 0 else f"exit status {status}"
 
 
 def redacted(problem: Problem, redact: Callable[[str], str]) -> Problem:

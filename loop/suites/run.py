@@ -10,6 +10,7 @@ from loop.core.environment import Suite
 from loop.core.model import Case
 from loop.errors import Wait
 from loop.guard import Child
+from loop.suites.command_runner import run_command, set_up
 from loop.suites.pytest_runner import run_pytest
 from loop.suites.report import Finished, Order
 
@@ -43,4 +44,7 @@ def run_suite(
         redact=redact,
         wait=wait,
     )
-    return run_pytest(order)
+    failed = set_up(order)
+    if failed is not None:
+        return failed
+    return run_command(order) if suite.pytest is None else run_pytest(order)
