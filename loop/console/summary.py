@@ -8,10 +8,11 @@ from loop.core.model import Failing
 from loop.core.state import IterationState, RunState
 from loop.core.wording import (
     Row,
+    next_command,
     one_line,
     open_operations,
     printable,
-    resume_command,
+    reason,
     rows,
     sentence,
     traffic,
@@ -41,10 +42,10 @@ def iterations(shown: tuple[Row, ...], width: int) -> list[str]:
 def _ending(state: RunState, width: int) -> Iterator[str]:
     emulated = " (on the embedded emulator)" if state.charter.platform.emulated else ""
     if state.ended:
-        yield from wrapped(f"{state.name}{emulated}: {state.ended.ending}. {sentence(state.ended.sentence)}", width)
+        yield from wrapped(f"{state.name}{emulated}: {state.ended.ending} - {reason(state.ended.sentence)}", width)
     elif state.paused:
         where = f" ({state.paused.where})" if state.paused.where else ""
-        yield from wrapped(f"{state.name}{emulated}: paused. {sentence(state.paused.message + where)}", width)
+        yield from wrapped(f"{state.name}{emulated}: paused - {sentence(state.paused.message + where)}", width)
     else:
         yield from wrapped(f"{state.name}{emulated}: {'interrupted' if state.interrupted else 'not ended'}.", width)
 
@@ -98,8 +99,6 @@ def _left_behind(state: RunState, width: int) -> Iterator[str]:
 def _next(state: RunState) -> Iterator[str]:
     if state.paused and state.paused.hint:
         yield f"To mend it: {one_line(state.paused.hint)}"
-    waiting = state.ended is not None and state.ended.ending is Ending.WAITING
-    if waiting:
-        yield f"Next: commit a fix, then {resume_command(state)}"
-    elif not state.ended:
-        yield f"Next: {resume_command(state)}"
+    if next_command(state):
+        first = "commit a fix, then " if state.ended and state.ended.ending is Ending.WAITING else ""
+        yield f"Next: {first}{next_command(state)}"

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from loop.core.actions import Ending
 from loop.core.model import Fixed, Judgement, Rate, TrendRow, Verdict
 from loop.core.state import IterationState, RunState, ServiceState
 
@@ -55,6 +56,22 @@ def percent(rate: Rate) -> str:
 def sentence(text: str) -> str:
     """With its full stop, whether its writer gave one or not."""
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+_PREFIXES = ("invalid: ", "deploy failed: ", "failed: ", "passed: ")
+
+
+def reason(rule: str) -> str:
+    """A rule without the word that stands before it anyway, as a sentence."""
+    found = next((prefix for prefix in _PREFIXES if rule.startswith(prefix)), "")
+    return sentence(rule[len(found) :])
+
+
+def next_command(state: RunState) -> str:
+    """The command that goes on from here; empty where the goal is met."""
+    if state.ended is None or state.ended.ending is Ending.WAITING:
+        return f"loop resume {state.name}"
+    return "" if state.ended.exit_code == 0 else f"loop run --env {state.environment}"
 
 
 def count(number: int, noun: str) -> str:
@@ -234,7 +251,7 @@ def came(iteration: IterationState, judgement: Judgement) -> str:
         return "; ".join(judgement.reasons) or judgement.rule
     if not judgement.deployed:
         return "; ".join(_failures(iteration)) or "; ".join(judgement.reasons) or judgement.rule
-    subject = _what_changed(iteration)
+    subject = _what_changed(iteration) if judgement.comparison else ""
     return "; ".join(moved(judgement)) + (f": {subject}" if subject else "")
 
 

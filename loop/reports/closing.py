@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator
 
-from loop.core.actions import Ending
 from loop.core.model import Judgement, Verdict
 from loop.core.wording import (
     count,
     credit_sum,
     duration,
+    next_command,
     one_line,
     open_operations,
     percent,
-    resume_command,
     short_commit,
 )
 from loop.reports.document import (
@@ -51,22 +50,14 @@ def _steps(subject: Subject) -> Iterator[Line]:
     state, judgement = subject.state, subject.judgement
     if subject.last and state.paused and state.paused.hint:
         yield line("Mend what paused the run: ", Code(state.paused.hint))
-    for service, operation in open_operations(subject.iteration):
-        yield line(f"Let the open operation of {service} end: ", Code(operation))
     for service_state in subject.iteration.services.values():
         if service_state.failure:
             yield line("Repair ", Strong(service_state.name), f": {one_line(service_state.failure.reason, 160)}")
     if judgement:
         yield from _mend(judgement)
-    if subject.last and _resumable(subject):
-        yield line("Go on: ", Code(resume_command(state)))
-
-
-def _resumable(subject: Subject) -> bool:
-    state = subject.state
-    if state.ended:
-        return state.ended.ending is Ending.WAITING
-    return state.interrupted or state.paused is not None
+    if subject.last and (state.ended or state.interrupted or state.paused) and next_command(state):
+        attached = "; it attaches to what is still open" if open_operations(subject.iteration) else ""
+        yield line("Go on: ", Code(next_command(state)), attached)
 
 
 def _mend(judgement: Judgement) -> Iterator[Line]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from loop.core.model import Verdict
 from loop.core.wording import RunRow, moment, percent
 from loop.reports.document import Block, Heading, Line, Link, Paragraph, Row, Table, line
 from loop.reports.markdown import markdown
@@ -23,12 +24,13 @@ def index(rows: Sequence[RunRow]) -> str:
 
 def _cells(row: RunRow) -> tuple[Line, ...]:
     row = replace(row, report=row.report.removeprefix("reports/"))
+    shown = row.rate if row.verdict is not Verdict.INVALID else None
     return (
         line(Link(row.name, row.report) if row.report else row.name),
         line(moment(row.started)),
         line(str(row.iterations)),
         line(row.verdict or "none"),
-        line(percent(row.rate) if row.rate else "no rate"),
-        line(str(row.rate or "")),
+        line(percent(shown) if shown else "no rate"),
+        line(str(shown or "")),
         line(row.standing),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from loop.core.model import Commit, Judgement, Problem, Verdict
+from loop.core.model import Commit, Judgement, Problem, SuiteResult, Verdict
 from loop.core.wording import (
     count,
     credit_sum,
@@ -12,9 +12,9 @@ from loop.core.wording import (
     moment,
     open_operations,
     percent,
+    reason,
     resume_command,
     rows,
-    sentence,
     short_image,
     stopped,
 )
@@ -67,7 +67,8 @@ def _title(subject: Subject) -> Iterator[Block]:
 def _took(subject: Subject) -> str:
     iteration = subject.iteration
     if not iteration.judged:
-        return f" (begun {moment(iteration.started)})" if subject.at != iteration.started else ""
+        took = (subject.at - iteration.started).total_seconds()
+        return f" (stopped after {duration(took)})" if took else ""
     return f" (took {duration((iteration.judged - iteration.started).total_seconds())})"
 
 
@@ -105,7 +106,7 @@ def _status(subject: Subject) -> Iterator[Block]:
     if subject.judgement:
         yield from _judged(subject.judgement)
     else:
-        yield Paragraph(line(f"This iteration ended before it could be judged: {stopped(subject.state)}."))
+        yield Paragraph(line("The run stopped before this iteration could be judged."))
         yield from _open(subject)
     yield from _run_stopped(subject)
 
@@ -117,7 +118,7 @@ def _judged(judgement: Judgement) -> Iterator[Block]:
     if judgement.counts:
         items.append(line(Strong("Cases"), f": {_counts(judgement)}"))
     yield bullets(*items)
-    further = [reason for reason in judgement.reasons if reason not in judgement.rule]
+    further = [each for each in judgement.reasons if each not in judgement.rule]
     if further:
         yield bullets(*map(line, further))
     for problem in judgement.problems:
@@ -126,8 +127,7 @@ def _judged(judgement: Judgement) -> Iterator[Block]:
 
 def verdict(judgement: Judgement) -> Line:
     """With the rule it follows from, which may begin with the verdict's own name."""
-    rule = judgement.rule.removeprefix(f"{judgement.verdict}: ")
-    return line(Strong(judgement.verdict), f" - {sentence(rule)}")
+    return line(Strong(judgement.verdict), f" - {reason(judgement.rule)}")
 
 
 def _counts(judgement: Judgement) -> str:
@@ -157,13 +157,13 @@ def _run_stopped(subject: Subject) -> Iterator[Block]:
         yield Paragraph(line(f"The run is {word} and goes on with ", Code(resume_command(state)), "."))
     if state.ended:
         said = _ending(state.ended.sentence, subject)
-        yield Paragraph(line(Strong("The run ended"), f": {state.ended.ending}. {said}"))
+        yield Paragraph(line(Strong("The run ended"), f": {state.ended.ending}{said}"))
 
 
 def _ending(said: str, subject: Subject) -> str:
     """Not a second time what the verdict's rule says three lines above."""
     rule = subject.judgement.rule if subject.judgement else ""
-    return "" if said == rule else sentence(said)
+    return "." if said == rule else f" - {reason(said)}"
 
 
 def _open(subject: Subject) -> Iterator[Block]:
@@ -226,13 +226,16 @@ def measured(subject: Subject) -> Iterator[Block]:
     if not results:
         return
     yield Heading(3, line("How it was measured"))
-    for name, result in results:
-        versions = ", ".join(f"{k} {v}" for k, v in sorted(result.versions.items()))
-        status = "did not start" if result.exit_status is None else f"exit status {result.exit_status}"
-        head = line(Strong(name), ": ", Code(result.command), f" - {status}, {duration(result.seconds)}",
-                    f", {versions}" if versions else "")  # fmt: skip
-        files = tuple(
-            line(evidence_link(subject.iteration, e), f" ({e.size} bytes, sha256 ", Code(e.sha256[:12]), ")")
-            for e in result.evidence
-        )
-        yield Bullets((Bullet(head, (*(line(mark) for mark in result.marks), *files)),))
+    yield Bullets(tuple(_measured(subject, name, result) for name, result in results))
+
+
+def _measured(subject: Subject, name: str, result: SuiteResult) -> Bullet:
+    versions = ", ".join(f"{k} {v}" for k, v in sorted(result.versions.items()))
+    status = "did not start" if result.exit_status is None else f"exit status {result.exit_status}"
+    head = line(Strong(name), ": ", Code(result.command), f" - {status}, {duration(result.seconds)}",
+                f", {versions}" if versions else "")  # fmt: skip
+    files = tuple(
+        line(evidence_link(subject.iteration, e), f" ({e.size} bytes, sha256 ", Code(e.sha256[:12]), ")")
+        for e in result.evidence
+    )
+    return Bullet(head, (*(line(mark) for mark in result.marks), *files))

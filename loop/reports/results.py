@@ -36,7 +36,9 @@ def results(subject: Subject) -> Iterator[Block]:
 
 
 def _remaining(subject: Subject, judgement: Judgement) -> Iterator[Block]:
-    yield Heading(3, line(f"Remaining issues ({len(judgement.failing)})"))
+    known = judgement.deployed and judgement.verdict is not Verdict.INVALID
+    number = f" ({len(judgement.failing) + len(judgement.weakened)})" if known else ""
+    yield Heading(3, line(f"Remaining issues{number}"))
     found = groups(judgement.failing)
     for group in found[:_SHOWN_GROUPS]:
         yield from _group(subject, group)
@@ -64,8 +66,6 @@ def _group(subject: Subject, group: Sequence[Failing]) -> Iterator[Block]:
         yield Heading(4, line(Code(first.id)))
     else:
         yield Heading(4, line(f"{len(group)} cases: {one_line(first.signature or first.message, 100)}"))
-        ids = [line(Code(f.id), f" - {f.outcome}, {_since(f, subject)}") for f in group[:_SHOWN_CASES]]
-        yield bullets(*ids, *_more(len(group), _SHOWN_CASES))
     yield Bullets((*_about(subject, group), *_notes(subject, group)))
     yield from _detail(subject, first)
 
@@ -74,6 +74,9 @@ def _about(subject: Subject, group: Sequence[Failing]) -> Iterator[Bullet]:
     first = group[0]
     if len(group) == 1:
         yield Bullet(line(f"{first.outcome.capitalize()}, {_since(first, subject)}"))
+    else:
+        ids = tuple(line(Code(f.id), f" - {f.outcome}, {_since(f, subject)}") for f in group[:_SHOWN_CASES])
+        yield Bullet(line("The cases:"), (*ids, *_more(len(group), _SHOWN_CASES)))
     if first.message:
         yield Bullet(line("Message: ", Code(one_line(first.message))))
     if first.signature and first.signature != first.message:
@@ -101,7 +104,7 @@ def _notes(subject: Subject, group: Sequence[Failing]) -> Iterator[Bullet]:
             yield Bullet(line("Root cause (note in ", Code(short_commit(commit.sha)), f"): {cause}"))
         claim = f" {commit.subject} claims to fix it; it still does not pass"
         yield Bullet(line(Code(short_commit(commit.sha)), claim))
-    if not said:
+    if not said and not all(f.known for f in group):
         yield Bullet(line("Root cause: not known (no commit names this case)"))
 
 
@@ -136,10 +139,15 @@ def _lists(judgement: Judgement) -> Iterator[Block]:
     ]
     if against:
         named = [*_compared(against), *named]
-    for title, ids in named:
-        if ids:
-            under = tuple(line(Code(i)) for i in ids[:_SHOWN_CASES])
-            yield Bullets((Bullet(line(Strong(f"{title}: {len(ids)}")), (*under, *_more(len(ids), _SHOWN_CASES))),))
+    items = tuple(_ids(title, ids) for title, ids in named if ids)
+    if items:
+        yield Paragraph(line("Also:"))
+        yield Bullets(items)
+
+
+def _ids(title: str, ids: Sequence[str]) -> Bullet:
+    under = tuple(line(Code(each)) for each in ids[:_SHOWN_CASES])
+    return Bullet(line(Strong(f"{title}: {len(ids)}")), (*under, *_more(len(ids), _SHOWN_CASES)))
 
 
 def _compared(against: Comparison) -> list[tuple[str, Sequence[str]]]:

@@ -6,7 +6,7 @@ from loop.core.environment import Proof
 from loop.core.events import BuildFailed, RevisionFailed
 from loop.core.model import ChangedFile, ChangeKind
 from loop.core.state import ServiceState
-from loop.core.wording import count, deployed_now, duration, short_image, traffic
+from loop.core.wording import count, deployed_now, duration, sentence, short_image, traffic
 from loop.reports.document import (
     Block,
     Bullet,
@@ -47,10 +47,9 @@ def _files(subject: Subject) -> Iterator[Block]:
         return
     if not change.files:
         yield Paragraph(line("None."))
-    for kind in ChangeKind:
-        files = [f for f in change.files if f.kind is kind]
-        if files:
-            yield Bullets((Bullet(_kind_head(kind, files), _file_lines(files)),))
+    kinds = [(kind, [f for f in change.files if f.kind is kind]) for kind in ChangeKind]
+    if change.files:
+        yield Bullets(tuple(Bullet(_kind_head(kind, files), _file_lines(files)) for kind, files in kinds if files))
     if change.frozen:
         yield Paragraph(line("These files judge; what was changed in them takes effect with the next run:"))
         yield Bullets(tuple(Bullet(line(Code(path))) for path in change.frozen))
@@ -107,7 +106,17 @@ def _standing(subject: Subject, service: ServiceState) -> str:
         return f"unchanged, {_since(subject, service)}"
     if deployed_now(service):
         return "deployed now" + (", image reused" if service.image_reused else "")
-    return "not finished" if service.observed else "not looked at"
+    return _unfinished(service)
+
+
+def _unfinished(service: ServiceState) -> str:
+    if service.created:
+        return "created, not proven"
+    if service.operation:
+        return "deployment not finished"
+    if service.build and not service.image:
+        return "build not finished"
+    return "not deployed" if service.observed else "not looked at"
 
 
 def _failed(service: ServiceState) -> str:
@@ -139,7 +148,7 @@ def _trouble(service: ServiceState) -> Iterator[Block]:
     failure = service.failure
     if failure is None:
         return
-    yield Paragraph(line(Strong(service.name), f": {_failed(service)}. {failure.reason}"))
+    yield Paragraph(line(Strong(service.name), f": {_failed(service)}: {sentence(failure.reason)}"))
     whose = "build" if isinstance(failure, BuildFailed) else "service"
     if failure.log:
         text = "\n".join(failure.log[-_LOG_LINES:])

@@ -94,15 +94,20 @@ CHARTER = Charter(
     title="GCP Staging",
     mission="Achieve 100% test pass rate for agent real responses",
     platform=PlatformTarget(
-        project="acme-staging", region="us-central1", repository="us-central1-docker.pkg.dev/acme-staging/loop",
-        bucket="acme-staging-loop", endpoint="emulator",
+        project="acme-staging",
+        region="us-central1",
+        repository="us-central1-docker.pkg.dev/acme-staging/loop",
+        bucket="acme-staging-loop",
+        endpoint="emulator",
     ),
     suites=(Suite(name=SUITE, pytest=("tests/e2e",), priority=1),),
     capabilities=tuple(Capability(name=group, patterns=(f"*{group}*",)) for group in NAMES),
-    targets=(Target(name="api latency p95", below=0.1, requests="/api/*"),
-             Target(name="websocket latency", below=50, property="websocket_ms")),
+    targets=(
+        Target(name="api latency p95", below=0.1, requests="/api/*"),
+        Target(name="websocket latency", below=50, property="websocket_ms"),
+    ),
     goal=Goal(pass_rate=Fraction(96, 100)),
-)  # fmt: skip
+)
 SERVICES = (
     Service(name="auth", service="acme-auth", source="services/auth"),
     Service(name="backend", service="acme-backend", source="services/backend", after=("auth",)),
@@ -137,29 +142,53 @@ class Story:
 
     def start(self, **changes: Any) -> None:
         started = RunStarted(
-            environment="local", number=42, uid=UID, charter=CHARTER, program="0.1.0", trend=(
-                TrendRow(run="local-41", iteration=2, at=START - timedelta(days=1), verdict=Verdict.FAILED,
-                         rate=Rate(passed=21, counted=25), ending="no progress"),),
-        )  # fmt: skip
+            environment="local",
+            number=42,
+            uid=UID,
+            charter=CHARTER,
+            program="0.1.0",
+            trend=(
+                TrendRow(
+                    run="local-41",
+                    iteration=2,
+                    at=START - timedelta(days=1),
+                    verdict=Verdict.FAILED,
+                    rate=Rate(passed=21, counted=25),
+                    ending="no progress",
+                ),
+            ),
+        )
         self.tell(replace(started, **changes))
 
     def iterate(self, number: int, *, change: Change | None = None, services: Sequence[Service] = SERVICES) -> None:
         newest = change.commits[-1] if change and change.commits else None
-        self.tell(IterationStarted(
-            iteration=number, commit=newest.sha if newest else sha("initial"),
-            subject=newest.subject if newest else "Example stack as it stood", author="A. Developer",
-            services=tuple(services), dependencies=DEPENDENCIES, change=change,
-        ))  # fmt: skip
+        self.tell(
+            IterationStarted(
+                iteration=number,
+                commit=newest.sha if newest else sha("initial"),
+                subject=newest.subject if newest else "Example stack as it stood",
+                author="A. Developer",
+                services=tuple(services),
+                dependencies=DEPENDENCIES,
+                change=change,
+            )
+        )
 
     def act(self, action: str, number: int, subject: str = "") -> None:
         self.tell(ActionStarted(action=action, iteration=number, subject=subject, attempt=1))
 
     def observe(self, number: int, service: str, *, found: Serving | None = None, unchanged: bool = False) -> None:
         reason = "same source and settings" if unchanged else "no revision serves" if not found else "source differs"
-        self.tell(ServiceObserved(
-            iteration=number, service=service, url=f"http://127.0.0.1:{PORTS[service]}", found=found,
-            unchanged=unchanged, reason=reason,
-        ))  # fmt: skip
+        self.tell(
+            ServiceObserved(
+                iteration=number,
+                service=service,
+                url=f"http://127.0.0.1:{PORTS[service]}",
+                found=found,
+                unchanged=unchanged,
+                reason=reason,
+            )
+        )
 
     def build(self, number: int, service: str) -> None:
         self.act("BuildImage", number, service)
@@ -170,32 +199,58 @@ class Story:
         self.build(number, service)
         revision = f"acme-{service}-l{UID}-{number}"
         serving = Serving(
-            service=f"acme-{service}", url=f"http://127.0.0.1:{PORTS[service]}", revision=revision,
-            traffic=(Split(revision=revision, percent=100),), image=self.run.iteration(number).services[service].image,
-            digest=sha(service), run=UID, iteration=str(number), commit=self.run.iteration(number).commit,
-        )  # fmt: skip
+            service=f"acme-{service}",
+            url=f"http://127.0.0.1:{PORTS[service]}",
+            revision=revision,
+            traffic=(Split(revision=revision, percent=100),),
+            image=self.run.iteration(number).services[service].image,
+            digest=sha(service),
+            run=UID,
+            iteration=str(number),
+            commit=self.run.iteration(number).commit,
+        )
         self.act("DeployRevision", number, service)
-        self.tell(RevisionRequested(iteration=number, service=service, revision=revision, operation=f"operations/{service}-{number}"))  # noqa: E501
+        self.tell(
+            RevisionRequested(
+                iteration=number, service=service, revision=revision, operation=f"operations/{service}-{number}"
+            )
+        )
         self.tell(RevisionCreated(iteration=number, service=service, revision=revision, serving=serving))
         self.prove(number, service, serving)
         return serving
 
     def prove(self, number: int, service: str, serving: Serving) -> None:
-        self.tell(RevisionReady(
-            iteration=number, service=service, revision=serving.revision, level=Proof.LOGGED, serving=serving,
-            probe=Probe(at=self.now, status=200, seconds=0.012),
-        ))  # fmt: skip
+        self.tell(
+            RevisionReady(
+                iteration=number,
+                service=service,
+                revision=serving.revision,
+                level=Proof.LOGGED,
+                serving=serving,
+                probe=Probe(at=self.now, status=200, seconds=0.012),
+            )
+        )
 
     def test(self, number: int, failing: Sequence[Failing]) -> None:
-        self.tell(DependencyProbed(iteration=number, dependency="database", reachable=True, detail="database: ok", seconds=0.02))  # noqa: E501
+        self.tell(
+            DependencyProbed(
+                iteration=number, dependency="database", reachable=True, detail="database: ok", seconds=0.02
+            )
+        )
         self.act("RunSuite", number, SUITE)
         counts = {Outcome.PASSED: len(IDS) - len(failing), Outcome.FAILED: len(failing)}
         result = SuiteResult(
-            command="python3 -m pytest tests/e2e", exit_status=1, seconds=38.4, expected=len(IDS), counts=counts,
+            command="python3 -m pytest tests/e2e",
+            exit_status=1,
+            seconds=38.4,
+            expected=len(IDS),
+            counts=counts,
             versions={"pytest": "9.2.0", "python": "3.11.7"},
             evidence=(Evidence(path=f"{SUITE}.txt", sha256=sha("output"), size=5120),),
-        )  # fmt: skip
-        self.tell(SuiteFinished(iteration=number, suite=SUITE, attempt=1, result=result, failing=tuple(failing)), seconds=38.0)  # noqa: E501
+        )
+        self.tell(
+            SuiteFinished(iteration=number, suite=SUITE, attempt=1, result=result, failing=tuple(failing)), seconds=38.0
+        )
         self.tell(ServingChecked(iteration=number, suite=SUITE, serving={}))
 
     def judge(self, number: int, judgement: Judgement) -> None:
@@ -215,7 +270,9 @@ def failing(number: int, *ids: str, since: dict[str, int] | None = None) -> tupl
     )
 
 
-def judged(failed: Sequence[Failing], comparison: Comparison | None, *, goal_met: bool = False, **more: Any) -> Judgement:
+def judged(
+    failed: Sequence[Failing], comparison: Comparison | None, *, goal_met: bool = False, **more: Any
+) -> Judgement:
     rate = Rate(passed=len(IDS) - len(failed), counted=len(IDS))
     broken = {f.id for f in failed}
     groups = [(g, [i for i in IDS if f"::{g}::" in i]) for g in NAMES]
@@ -226,21 +283,40 @@ def judged(failed: Sequence[Failing], comparison: Comparison | None, *, goal_met
         "adjusted": rate,
         "counts": {Outcome.PASSED: rate.passed, Outcome.FAILED: len(failed)},
         "failing": tuple(failed),
-        "suites": (SuiteJudged(suite=SUITE, raw=rate, adjusted=rate, counts={}, gate="pass rate >= 96%",
-                               gate_met=goal_met, seconds=38.4),),
+        "suites": (
+            SuiteJudged(
+                suite=SUITE,
+                raw=rate,
+                adjusted=rate,
+                counts={},
+                gate="pass rate >= 96%",
+                gate_met=goal_met,
+                seconds=38.4,
+            ),
+        ),
         "capabilities": tuple(
-            CapabilityJudged(name=g, passed=sum(i not in broken for i in own), counted=len(own),
-                             failing=tuple(i for i in own if i in broken)) for g, own in groups),
+            CapabilityJudged(
+                name=g,
+                passed=sum(i not in broken for i in own),
+                counted=len(own),
+                failing=tuple(i for i in own if i in broken),
+            )
+            for g, own in groups
+        ),
         "comparison": comparison,
         "goal": "pass rate >= 96%",
         "goal_met": goal_met,
-    }  # fmt: skip
+    }
     return Judgement(**(values | more))
 
 
 def commit(subject: str, **trailers: tuple[str, ...]) -> Commit:
-    return Commit(sha=sha(subject), subject=subject, author="A. Developer",
-                  trailers={name.replace("_", "-"): values for name, values in trailers.items()})  # fmt: skip
+    return Commit(
+        sha=sha(subject),
+        subject=subject,
+        author="A. Developer",
+        trailers={name.replace("_", "-"): values for name, values in trailers.items()},
+    )
 
 
 def changed(*commits: Commit, files: Sequence[tuple[str, ChangeKind]]) -> Change:
@@ -249,15 +325,21 @@ def changed(*commits: Commit, files: Sequence[tuple[str, ChangeKind]]) -> Change
 
 
 JWT = changed(
-    commit("Read the JWT issuer from one place", Root_cause=("auth and backend each spelled the issuer themselves",),
-           Fixes_case=("*test_rejects_oauth_without_token",)),
+    commit(
+        "Read the JWT issuer from one place",
+        Root_cause=("auth and backend each spelled the issuer themselves",),
+        Fixes_case=("*test_rejects_oauth_without_token",),
+    ),
     files=[("services/auth/settings.py", ChangeKind.PRODUCT), ("services/backend/settings.py", ChangeKind.PRODUCT)],
-)  # fmt: skip
+)
 HANDSHAKE = changed(
-    commit("Answer the WebSocket handshake with the offered subprotocol", Fixes_case=("*test_connects",),
-           Learned=("a handshake that drops the subprotocol looks like an auth failure",)),
+    commit(
+        "Answer the WebSocket handshake with the offered subprotocol",
+        Fixes_case=("*test_connects",),
+        Learned=("a handshake that drops the subprotocol looks like an auth failure",),
+    ),
     files=[("services/backend/channels.py", ChangeKind.PRODUCT)],
-)  # fmt: skip
+)
 PATHS = changed(
     commit("Call the agents under the path that exists", Fixes_case=("*test_executes",)),
     files=[(FILE, ChangeKind.TESTS)],
@@ -295,14 +377,22 @@ def seed(*, iterations: int = 3) -> Story:
         story.judge(number, judged(failed, _against(number, failed, fixed), goal_met=number == 3))
         story.report(number)
     if iterations == 3:
-        story.tell(RunEnded(ending=Ending.GOAL_MET, sentence=story.run.iterations[-1].judgement.rule,
-                            verdict=Verdict.PASSED, exit_code=0))  # fmt: skip
+        story.tell(
+            RunEnded(
+                ending=Ending.GOAL_MET,
+                sentence=story.run.iterations[-1].judgement.rule,
+                verdict=Verdict.PASSED,
+                exit_code=0,
+            )
+        )
     return story
 
 
 def _against(number: int, failed: Sequence[Failing], fixed: Sequence[Fixed]) -> Comparison:
     against = "Initial" if number == 1 else f"iteration {number - 1}"
-    return Comparison(against=against, fixed=tuple(fixed), still_same=tuple(f.id for f in failed), tests_changed=number == 3)
+    return Comparison(
+        against=against, fixed=tuple(fixed), still_same=tuple(f.id for f in failed), tests_changed=number == 3
+    )
 
 
 _TURNS: list[tuple[Change, list[str], tuple[Failing, ...], list[Fixed]]] = [
@@ -314,5 +404,17 @@ _TURNS: list[tuple[Change, list[str], tuple[Failing, ...], list[Fixed]]] = [
 
 def seed_cases(number: int = 3) -> dict[str, list[Case]]:
     ids = [f.id for f in seed().run.iteration(number).judgement.failing]  # type: ignore[union-attr]
-    return {SUITE: [Case(id=i, outcome=Outcome.FAILED, seconds=0.41, message=MESSAGES[i], signature=MESSAGES[i],
-                         detail=TRACEBACK, file=FILE) for i in ids]}  # fmt: skip
+    return {
+        SUITE: [
+            Case(
+                id=i,
+                outcome=Outcome.FAILED,
+                seconds=0.41,
+                message=MESSAGES[i],
+                signature=MESSAGES[i],
+                detail=TRACEBACK,
+                file=FILE,
+            )
+            for i in ids
+        ]
+    }

@@ -1,0 +1,133 @@
+"""What a report says and, above all, what it does not say."""
+
+from dataclasses import replace
+
+import pytest
+from edges import ALL, crashing, mixed
+from stories import EXECUTES, OAUTH, SUITE, Story, failing, judged, seed, seed_cases
+
+from loop.core.environment import Charter
+from loop.core.events import RunResumed
+from loop.core.model import Case, Failing, Outcome, Rate
+from loop.core.state import RunState
+from loop.reports.render import render
+from loop.reports.results import trimmed
+
+
+def last(state: RunState) -> str:
+    return render(state, len(state.iterations) - 1, {}).markdown
+
+
+@pytest.mark.parametrize("name", sorted(ALL.keys() - {"hostile"}))
+def test_every_ending_reads_as_it_should(golden: object, name: str) -> None:
+    golden(f"{name}.md", last(ALL[name]().run))  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_equal_states_give_equal_bytes(name: str) -> None:
+    state = ALL[name]().run
+    again = ALL[name]().run
+    number = len(state.iterations) - 1
+    assert render(state, number, {}) == render(again, number, {})
+
+
+def test_a_run_against_google_does_not_mention_the_emulator() -> None:
+    state = seed().run
+    platform = replace(state.charter.platform, endpoint="google")
+    assert "emulator" in last(state)
+    assert "emulator" not in last(replace(state, charter=replace(state.charter, platform=platform)))
+
+
+def test_a_report_of_an_earlier_iteration_knows_nothing_of_later_ones() -> None:
+    text = render(seed().run, 1, seed_cases(1)).markdown
+    assert "Iteration 2" not in text
+    assert "goal met" not in text
+
+
+def test_what_the_fixer_did_next_is_told_by_the_run_s_last_report_alone() -> None:
+    story = mixed()
+    assert "27 files changed" in last(story.run)
+    story.iterate(2)
+    assert "27 files changed" not in render(story.run, 1, {}).markdown
+    assert "27 files changed" in render(story.run, 2, {}).markdown
+
+
+def test_a_resumed_run_is_no_longer_called_paused() -> None:
+    story = ALL["paused"]()
+    story.tell(RunResumed(host="h", pid=1))
+    assert "paused" not in last(story.run)
+
+
+def test_a_service_s_log_stands_in_the_report() -> None:
+    assert "KeyError: 'JWT_SECRET'" in last(crashing().run)
+
+
+def test_cases_with_one_cause_are_read_once() -> None:
+    text = last(mixed().run)
+    assert "#### 3 cases: requests.exceptions.HTTPError: 503 Server Error" in text
+    assert text.count("- Message: `requests.exceptions.HTTPError") == 1
+
+
+def test_many_failures_stay_readable() -> None:
+    many = tuple(
+        Failing(id=f"s::t{n}", outcome=Outcome.FAILED, signature=f"cause {n}", message="m") for n in range(500)
+    )
+    story = Story()
+    story.start()
+    story.iterate(0)
+    story.judge(0, judged(many, None, raw=Rate(passed=0, counted=500), adjusted=Rate(passed=0, counted=500)))
+    text = last(story.run)
+    assert "488 further cases" in text
+    assert len(text) < 60_000
+
+
+def test_output_is_trimmed_in_its_middle() -> None:
+    text = trimmed("\n".join(f"line {n}" for n in range(100)))
+    assert text.startswith("line 0\n")
+    assert "... 70 lines left out ..." in text
+    assert text.endswith("line 99")
+    assert trimmed("x" * 1000).endswith(" ...")
+    assert trimmed("a\nb") == "a\nb"
+
+
+def test_the_output_of_a_case_stands_with_it() -> None:
+    rows = {SUITE: [Case(id=OAUTH, outcome=Outcome.FAILED, detail="the body of the answer")]}
+    assert "the body of the answer" in render(seed().run, 3, rows).markdown
+
+
+def test_a_claim_that_did_not_hold_is_called_out() -> None:
+    text = render(seed().run, 1, seed_cases(1)).markdown
+    claimed = text.split(f"#### `{OAUTH}`")[1].split("####")[0]
+    assert "Root cause (note in `5265616420`): auth and backend each spelled the issuer themselves" in claimed
+    assert "claims to fix it; it still does not pass" in claimed
+    unclaimed = text.split(f"#### `{EXECUTES}`")[1].split("###")[0]
+    assert "Root cause: not known" in unclaimed
+
+
+def test_a_gain_from_editing_tests_is_called_one() -> None:
+    assert "It comes from editing tests alone" in last(seed().run)
+    assert "It comes from editing tests alone" not in render(seed().run, 2, {}).markdown
+
+
+def test_a_percentage_is_rounded_down() -> None:
+    story = Story()
+    story.start()
+    story.iterate(0)
+    story.judge(0, judged(failing(0, OAUTH), None, raw=Rate(passed=1999, counted=2000), adjusted=None))
+    assert "## Current status: 99% pass rate (1999/2000 cases passed)" in last(story.run)
+
+
+def test_without_declarations_nothing_is_claimed() -> None:
+    story = Story()
+    story.start(charter=Charter(name="local", title="T", mission="", platform=seed().run.charter.platform, suites=()))
+    story.iterate(0, services=())
+    story.judge(0, judged((), None, capabilities=(), suites=()))
+    text = last(story.run)
+    for sentence in (
+        "No targets are declared; nothing was measured.",
+        "No known issues are declared.",
+        "No services are declared.",
+        "**Mission**: none is stated",
+    ):
+        assert sentence in text
+    assert "What works" not in text
