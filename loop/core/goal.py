@@ -42,6 +42,8 @@ def known_failing(judgement: Judgement) -> int:
 
 def _goal_unmet(judgement: Judgement, goal: Goal, partial: bool) -> list[str]:
     rate = _rate(judgement, goal.of)
+    if rate is None:
+        return ["goal not met: every case that counts is a known issue"]
     met = meets(rate, goal.pass_rate)
     said = f"{_shown(rate)} {'meets' if met else 'is below'} {judgement.goal}"
     if not met:
@@ -81,7 +83,7 @@ def _met(judgement: Judgement, goal: Goal) -> str:
 
 
 def _shown(rate: Rate | None) -> str:
-    return f"{rate} ({rate.percent}%)" if rate else "no case beside known issues"
+    return f"{rate} ({rate.percent}%)" if rate else "no rate"
 
 
 def _number(number: int, noun: str) -> str:

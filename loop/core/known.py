@@ -10,8 +10,10 @@ from datetime import date
 
 from loop.core.environment import KnownIssue
 from loop.core.model import Outcome
-from loop.core.patterns import matcher
+from loop.core.patterns import matcher, matches, matching
 
+NAMED = 3
+"""Cases that one remark names."""
 COVERABLE = frozenset({Outcome.FAILED, Outcome.ERROR})
 
 
@@ -35,7 +37,7 @@ class KnownList:
 def covers(issue: KnownIssue, case_id: str, outcome: Outcome, signature: str) -> bool:
     """Would it cover this failure, were it not expired? An issue without a signature covers nothing."""
     named = outcome in COVERABLE and bool(issue.signature) and issue.signature in signature
-    return named and matcher(issue.pattern)(case_id)
+    return named and matches(issue.pattern, case_id)
 
 
 Failure = tuple[str, Outcome, str]
@@ -55,15 +57,16 @@ def _remarks(
 ) -> Iterable[str]:
     found = matcher(issue.pattern)
     matched = [failure for failure in failures if found(failure[0])]
-    covered = sum(1 for failure in matched if covers(issue, *failure))
+    others = [f"{f[0]}: {f[2] or f[1].value}" for f in matched if not covers(issue, *f)]
+    covered = len(matched) - len(others)
     title = f"known issue {issue.pattern} ({issue.owner})"
     if known.expired(issue):
         yield f"{title} expired on {issue.until}" + (f": {_cases(covered)} counted plainly" if covered else "")
-    for case_id, outcome, signature in matched:
-        if not covers(issue, case_id, outcome, signature):
-            yield f"{title} does not cover {case_id}: {signature or outcome.value}"
+    if others:
+        more = f" and {_cases(len(others) - NAMED)} more" if len(others) > NAMED else ""
+        yield f"{title} does not cover {'; '.join(others[:NAMED])}{more}"
     if not matched:
-        yield from _unmatched(title, sum(1 for case_id in passing if found(case_id)), complete)
+        yield from _unmatched(title, len(matching([issue.pattern], passing)), complete)
 
 
 def _unmatched(title: str, passed: int, complete: bool) -> Iterable[str]:

@@ -11,15 +11,19 @@ from loop.core.secrets import KINDS, MARK, PRIVATE_KEY, encodings
 
 KEY_LINES = 200
 """Lines after the beginning of a private key that may belong to it when its end never comes."""
+KEY_LINE_LENGTH = 200
+SHORTEST_KEY_LINE = 4
+"""A shorter line before the end of a key that was cut is more likely a word."""
 LONGEST_LINE = 65_536
 """Characters of a line without end that are held back before a part of it is given out."""
 HELD_BACK = 8_192
 """Characters at the end of such a line that wait for what follows."""
 
-_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_KEY_LINE = re.compile(r"[\s>|E#\"'+-]*(?:[A-Za-z0-9+/]*={0,2}|[A-Z][A-Za-z-]{1,20}: .{0,80})(?:\\[nr])*[\s\"',+\\]*")
-_KEY_LINE_LENGTH = 200
+_EDGE = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_LINE = re.compile(
+    r"[\s>|E#\"'+-]*(?:[A-Za-z0-9+/]*={0,2}|(?:Proc-Type|DEK-Info|Comment|Version): .{0,80})"
+    r"(?:\\[nr])*[\s\"',+\\]*"
+)
 _KEY_RUN = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
 _LONE_KEY_LINE = re.compile(r"(?m)^([ \t>|]*+(?:E[ \t]++)?)(?![0-9a-fA-F]{64})[A-Za-z0-9+/]{64}[ \t\r]*$")
 _DELIMITER = re.compile(r"[\s\"'<>{}()\[\],;]")
@@ -103,34 +107,38 @@ class _Key:
         self._left = 0
         self._whole = False
 
+    @property
+    def inside(self) -> bool:
+        return self._left > 0
+
     def mask(self, line: str) -> str:
-        if not self._left and "PRIVATE KEY" not in line:
+        if not self.inside and "PRIVATE KEY" not in line:
             return line
-        kept = ""
-        while line:
-            if self._left:
-                line, masked = self._inside(line)
-                kept += masked
-            else:
-                line, before = self._outside(line)
-                kept += before
-        return kept or PRIVATE_KEY
+        kept: list[str] = []
+        at = 0
+        for edge in _EDGE.finditer(line):
+            kept.append(self._before(edge, line[at : edge.start()]))
+            at = edge.end()
+        kept.append(self._body(line[at:]) if self.inside else line[at:])
+        return "".join(kept) or (PRIVATE_KEY if line or self._whole else "")
 
-    def _outside(self, line: str) -> tuple[str, str]:
-        begin = _BEGIN.search(line)
-        if begin is None:
-            return "", line
-        self._left, self._whole = KEY_LINES, True
-        return line[begin.end() :], line[: begin.start()] + PRIVATE_KEY
+    def _before(self, edge: re.Match[str], text: str) -> str:
+        """What becomes of an edge and of the text before it."""
+        if edge[1] == "BEGIN":
+            before = self._body(text) if self.inside else text
+            self._left, self._whole = KEY_LINES, True
+            return before + PRIVATE_KEY
+        inside, self._left = self.inside, 0
+        return "" if inside else text + PRIVATE_KEY
 
-    def _inside(self, line: str) -> tuple[str, str]:
-        end = _END.search(line)
-        if end is not None:
-            self._left = 0
-            return line[end.end() :], ""
+    def _body(self, text: str) -> str:
         self._left -= 1
-        self._whole = self._whole and len(line) <= _KEY_LINE_LENGTH and _KEY_LINE.fullmatch(line) is not None
-        return "", "" if self._whole else _KEY_RUN.sub(PRIVATE_KEY, line)
+        self._whole = self._whole and _key_line(text)
+        return "" if self._whole else _KEY_RUN.sub(PRIVATE_KEY, text)
+
+
+def _key_line(text: str) -> bool:
+    return len(text) <= KEY_LINE_LENGTH and _KEY_LINE.fullmatch(text) is not None
 
 
 def _without_keys(lines: Iterable[str]) -> list[str]:
@@ -138,11 +146,10 @@ def _without_keys(lines: Iterable[str]) -> list[str]:
     key = _Key()
     kept: list[str] = []
     for line in lines:
-        masked = key.mask(line)
-        if masked == line and _END.search(line):
-            masked = _END.sub(PRIVATE_KEY, line)
-            while kept and len(kept[-1]) <= _KEY_LINE_LENGTH and len(kept[-1]) >= 4 and _KEY_LINE.fullmatch(kept[-1]):
+        if not key.inside and (edge := _EDGE.search(line)) and edge[1] == "END":
+            while kept and len(kept[-1]) >= SHORTEST_KEY_LINE and _key_line(kept[-1]):
                 kept.pop()
+        masked = key.mask(line)
         if masked != PRIVATE_KEY or not kept or not kept[-1].endswith(PRIVATE_KEY):
             kept.append(masked)
     return kept

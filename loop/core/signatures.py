@@ -59,13 +59,13 @@ def _exception_line(detail: str) -> str:
 
 
 def _url(found: re.Match[str]) -> str:
-    """Scheme, host and route stay; user, port, numbers in the route and the query's values go."""
+    """Scheme, host and route stay; user, port, numbers in the route and the query go."""
     authority, slash, rest = found[2].partition("/")
     host = authority.rpartition("@")[2]
     host = host if host.startswith("[") else host.partition(":")[0]
     host = "<ip>" if _IPV4_HOST.match(host) else _OUR_TAG.sub("", host)
-    route, query, _ = (slash + rest).partition("?")
-    return f"{found[1]}{host}{_route(route)}{'?<query>' if query else ''}"
+    route = (slash + rest).partition("?")[0]
+    return f"{found[1]}{host}{_route(route)}"
 
 
 def _route(path: str) -> str:
@@ -131,7 +131,9 @@ _RULES: tuple[Rule, ...] = (
     (re.compile(r"(\.[A-Za-z]{1,5}):\d+(?::\d+)?\b"), r"\1"),
     (re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b"), "<ip>"),
     (
-        re.compile(r"(?i)(?<![\w:.])\[?(?=[a-f:]{0,30}\d)(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{1,4}\]?(?::\d{1,5})?(?![\w:])"),
+        re.compile(
+            r"(?i)(?<![\w:.])\[?(?=[a-f:]{0,30}\d)(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{1,4}\]?(?::\d{1,5})?(?![\w:])"
+        ),
         "<ip>",
     ),
     (re.compile(r"(?i)\b(localhost|(?:[a-z][\w-]{0,62}\.){1,8}[a-z][\w-]{0,62}):\d{1,5}\b"), r"\1"),

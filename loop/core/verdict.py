@@ -28,7 +28,7 @@ from loop.core.model import (
     SuiteResult,
     Verdict,
 )
-from loop.core.patterns import matcher
+from loop.core.patterns import matching
 from loop.core.tally import Before, Tally, adjusted, raw, tally
 
 MESSAGE = 1000
@@ -200,16 +200,10 @@ def _gate_met(gate: Gate, rate: Rate | None, tally: Tally) -> bool:
 
 
 def _capability(capability: Capability, tallies: Sequence[Tally]) -> CapabilityJudged:
-    matchers = [matcher(pattern) for pattern in capability.patterns]
-
-    def found(ids: Iterable[str]) -> list[str]:
-        return [case_id for case_id in ids if any(matches(case_id) for matches in matchers)]
-
-    passed = sum(len(found(t.passing)) for t in tallies)
-    failing = [case_id for t in tallies for case_id in found((*(f.id for f in t.failing), *t.weakened))]
-    return CapabilityJudged(
-        name=capability.name, passed=passed, counted=passed + len(failing), failing=tuple(failing)
-    )
+    passed = sum(len(matching(capability.patterns, t.passing)) for t in tallies)
+    not_passed = [case_id for t in tallies for case_id in (*(f.id for f in t.failing), *t.weakened)]
+    failing = tuple(sorted(matching(capability.patterns, not_passed)))
+    return CapabilityJudged(name=capability.name, passed=passed, counted=passed + len(failing), failing=failing)
 
 
 def _first(reasons: Sequence[str]) -> str:

@@ -1,0 +1,73 @@
+"""Failing cases in groups, each with the layer that its facts point at."""
+
+import pytest
+
+from loop.core.clusters import Cluster, Layer, group, layer, status
+from loop.core.model import Failing, Outcome
+
+
+def failing(name: str, signature: str, outcome: Outcome = Outcome.FAILED, known: str = "") -> Failing:
+    return Failing(id=name, outcome=outcome, signature=signature, message=signature, known=known)
+
+
+def test_equal_signatures_are_one_group_and_the_largest_comes_first() -> None:
+    cases = [failing("a", "HTTP 503"), failing("b", "HTTP 403"), failing("c", "HTTP 403", known="me: why")]
+    assert group(cases) == (
+        Cluster(signature="HTTP 403", layer=Layer.ACCESS, cases=("b", "c"), known=1),
+        Cluster(signature="HTTP 503", layer=Layer.GATEWAY, cases=("a",)),
+    )
+
+
+def test_cases_without_a_signature_are_grouped_by_outcome() -> None:
+    outcomes = {"a": Outcome.UNFINISHED, "b": Outcome.NOT_RUN, "c": Outcome.UNFINISHED}
+    cases = [failing(name, "", outcome) for name, outcome in outcomes.items()]
+    assert [(c.signature, c.layer, c.cases) for c in group(cases)] == [
+        ("unfinished", Layer.RUNNER, ("a", "c")),
+        ("not run", Layer.RUNNER, ("b",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("signature", "code"),
+    [
+        ("server rejected WebSocket connection: HTTP 403", 403),
+        ("HTTP/1.1 502 Bad Gateway", 502),
+        ("Request failed with status code 404", 404),
+        ("AssertionError: assert 403 == 200 + where 403 = <Response [403 Forbidden]>.status_code", 403),
+        ("assert 200 == 500", 500),
+        ("assert 503 in (200, 201)", 503),
+        ("requests.exceptions.HTTPError: 429 Client Error: Too Many Requests for url: x", 429),
+        ('{"status": 401}', 401),
+        ("status_code=500", 500),
+        ("assert 404 == 403", None),
+        ("assert 500 == 12", None),
+        ("expected 404 rows", None),
+        ("assert 'x' == 'y'", None),
+        ("HTTP 200", None),
+    ],
+)
+def test_a_status_is_one_only_where_the_text_names_it_as_such(signature: str, code: int | None) -> None:
+    assert status(signature) == code
+
+
+@pytest.mark.parametrize(
+    ("signature", "wanted"),
+    [
+        ("HTTP 401", Layer.ACCESS),
+        ("HTTP 404", Layer.ROUTE),
+        ("HTTP 422", Layer.REQUEST),
+        ("HTTP 429", Layer.RATE_LIMIT),
+        ("HTTP 500", Layer.SERVICE),
+        ("HTTP 504", Layer.TIMEOUT),
+        ("httpx.ConnectError: [Errno 111] Connection refused", Layer.NETWORK),
+        ("TimeoutError: no answer", Layer.TIMEOUT),
+        ("ImportError: no module", Layer.TEST_CODE),
+        ("AssertionError: a is not b", Layer.ASSERTION),
+        ("AssertionError: raised ConnectionError", Layer.NETWORK),
+        ("AssertionError: not a TypeError", Layer.ASSERTION),
+        ("assert 1 == 2", Layer.ASSERTION),
+        ("it timed out, the connection was refused", Layer.UNKNOWN),
+    ],
+)
+def test_the_layer_follows_from_status_codes_and_exception_types_alone(signature: str, wanted: Layer) -> None:
+    assert layer(failing("a", signature)) is wanted
