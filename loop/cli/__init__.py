@@ -3,6 +3,7 @@ that `loop --help` pays for none of it.
 """
 
 import sys
+import traceback
 
 import typer
 
@@ -33,6 +34,10 @@ def main() -> None:
     except LoopError as error:
         sys.stderr.write(_shown(error))
         sys.exit(error.exit_code)
+    except Exception:  # whatever else comes up here is a defect of ours, and told apart from every answer of the tool
+        traceback.print_exc()
+        sys.stderr.write("error: a defect in loop itself\nhint: the journal is intact: loop resume goes on\n")
+        sys.exit(LoopError.exit_code)
 
 
 def _shown(error: LoopError) -> str:

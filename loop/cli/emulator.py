@@ -7,9 +7,9 @@ import typer
 
 
 def emulator(
-    state: Annotated[Path, typer.Option(help="Folder that keeps its services, images and logs.")] = Path(".loop/emulator"),
+    state: Annotated[Path, typer.Option(help="Folder for its services, images and logs.")] = Path(".loop/emulator"),
 ) -> None:
-    """Serve Cloud Run, Cloud Build, Logging and Storage on loopback until stopped; prints one JSON line of endpoints."""
+    """Serve Cloud Run, Cloud Build, Logging and Storage on loopback until stopped; prints its endpoints as JSON."""
     from loop.emulator import serve
 
     serve(state, standalone=True)

@@ -17,8 +17,12 @@ Number = Annotated[int | None, typer.Argument(min=0, help="The iteration; 0 is I
 
 
 def plan(
-    env: Annotated[str, typer.Option("--env", "-e", help="Environment: the name of a file in configs/, without .yaml.")],
-    ref: Annotated[str | None, typer.Option(help="Commit, branch or tag; default HEAD, or your uncommitted tree.")] = None,
+    env: Annotated[
+        str, typer.Option("--env", "-e", help="Environment: the name of a file in configs/, without .yaml.")
+    ],
+    ref: Annotated[
+        str | None, typer.Option(help="Commit, branch or tag; default HEAD, or your uncommitted tree.")
+    ] = None,
 ) -> None:
     """What the first iteration of a run would do now, and how long it would take. Changes nothing."""
     from loop.cli.planning import planned

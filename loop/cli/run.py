@@ -9,10 +9,18 @@ Env = Annotated[str, typer.Option("--env", "-e", help="Environment: the name of 
 
 def run(
     env: Env,
-    ref: Annotated[str | None, typer.Option(help="Commit, branch or tag to start from; default HEAD, or your uncommitted tree.")] = None,
-    fetch: Annotated[bool, typer.Option("--fetch", help="git fetch first, so that --ref origin/main is today's.")] = False,
-    iterations: Annotated[int | None, typer.Option(min=0, help="Iterations after Initial; overrides limits.iterations.")] = None,
-    suite: Annotated[list[str] | None, typer.Option(help="Only this suite (repeatable). A partial run can not meet the goal.")] = None,
+    ref: Annotated[
+        str | None, typer.Option(help="Commit, branch or tag to start from; default HEAD, or your uncommitted tree.")
+    ] = None,
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="git fetch first, so that --ref origin/main is today's.")
+    ] = False,
+    iterations: Annotated[
+        int | None, typer.Option(min=0, help="Iterations after Initial; overrides limits.iterations.")
+    ] = None,
+    suite: Annotated[
+        list[str] | None, typer.Option(help="Only this suite (repeatable). A partial run can not meet the goal.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait while another run holds the environment.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the events as JSON lines on stdout.")] = False,
 ) -> None:
@@ -27,7 +35,9 @@ def run(
 def resume(
     run: Annotated[str | None, typer.Argument(help="The run, e.g. staging-42; default: the newest of --env.")] = None,
     env: Annotated[str | None, typer.Option("--env", "-e", help="Environment whose newest run goes on.")] = None,
-    ref: Annotated[str | None, typer.Option(help="Commit for the next iteration; default HEAD, or your uncommitted tree.")] = None,
+    ref: Annotated[
+        str | None, typer.Option(help="Commit for the next iteration; default HEAD, or your uncommitted tree.")
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Turn again although nothing changed.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait while another run holds the environment.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the events as JSON lines on stdout.")] = False,

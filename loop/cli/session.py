@@ -15,6 +15,7 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from loop import cloud, config, source
+from loop.console.observer import Observer
 from loop.core.environment import Charter, Environment, PlatformTarget
 from loop.core.events import Event, RunResumed, RunStarted
 from loop.core.redact import Redactor
@@ -24,7 +25,6 @@ from loop.errors import UsageError
 from loop.journal import Journal, Lease, Run, opened
 from loop.journal.lease import me, pause
 from loop.perform import performer
-from loop.console.observer import Observer
 from loop.perform.setting import Setting
 
 JOURNAL = "sqlite:///.loop/journal.db"
@@ -118,7 +118,9 @@ class Session:
         """The commit that the next iteration starts from, where the last one was the run's end."""
         if state.ended is None:
             if ref is not None:
-                raise UsageError(f"{state.name} stopped within an iteration: it goes on from there", hint=f"loop resume {state.name}")
+                raise UsageError(
+                    f"{state.name} stopped within an iteration: it goes on from there", hint=f"loop resume {state.name}"
+                )
             return None
         start = source.starting_point(self._repo, ref)
         if state.current and start.commit == state.current.commit and not again:
@@ -141,7 +143,7 @@ class Session:
 
         seen: Sequence[Observer] = observers(run.name, self._journal.count(run), json=json)
         engine = Engine(self._journal, run, performer(self._setting()), observers=seen)
-        with _signals(engine.interrupt):
+        with _Signals(engine.interrupt):
             try:
                 for event in first:
                     engine.emit(event)
@@ -232,7 +234,7 @@ def _known_suites(charter: Charter, wanted: Sequence[str]) -> None:
         raise UsageError(f"no suite is called {', '.join(unknown)}", hint=f"--suite takes: {', '.join(names)}")
 
 
-class _signals:
+class _Signals:
     """The first SIGINT or SIGTERM asks the engine to stop; a second one ends the process at once."""
 
     def __init__(self, interrupt: Callable[[int], None]) -> None:

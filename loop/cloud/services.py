@@ -188,11 +188,13 @@ class Services:
         return None
 
     def _wait_operation(self, operation: str, what: str, wait: Wait) -> "Operation":
-        from google.longrunning.operations_pb2 import WaitOperationRequest
+        from google.longrunning.operations_pb2 import Operation, WaitOperationRequest
         from google.protobuf.duration_pb2 import Duration
 
         request = WaitOperationRequest(name=operation, timeout=Duration(seconds=SLICE))
-        return call(self._wire.services.wait_operation, request, what=what, where=operation, wait=wait)
+        answer = call(self._wire.services.wait_operation, request, what=what, where=operation, wait=wait)
+        # The generated client names no deserialiser for this method (google-cloud-run 0.16): it answers with bytes.
+        return answer if isinstance(answer, Operation) else Operation.FromString(answer)
 
     def _decided(
         self, service: Service, revision: str, wait: Wait, within: float, error: PlatformError | None

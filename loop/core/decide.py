@@ -6,7 +6,6 @@ is the loop: source, build, deploy, prove, test, judge, report, then turn or end
 
 from datetime import timedelta
 
-from loop.core import stopping
 from loop.core.actions import (
     Action,
     AwaitUntil,
@@ -28,6 +27,7 @@ from loop.core.actions import (
 from loop.core.environment import Service
 from loop.core.model import ProblemKind, Verdict
 from loop.core.state import IterationState, RunState, ServiceState
+from loop.core.stopping import invalid_in_a_row, no_progress, oscillating, undeployed_in_a_row
 
 
 def decide(state: RunState) -> tuple[Action, ...]:
@@ -157,14 +157,14 @@ def _exhausted(state: RunState, it: IterationState) -> EndRun | None:
     if len(it.fix.rejections) >= limits.rejected:
         last = it.fix.rejections[-1].guard
         return EndRun(ending=Ending.FIXES_REJECTED, sentence=f"{limits.rejected} attempts in a row; the last: {last}")
-    if stopping.invalid_in_a_row(judged) >= limits.invalid:
+    if invalid_in_a_row(judged) >= limits.invalid:
         return EndRun(ending=Ending.INVALID, sentence=f"{limits.invalid} iterations in a row: {judged[-1].rule}")
-    if stopping.undeployed_in_a_row(judged) >= limits.no_progress:
+    if undeployed_in_a_row(judged) >= limits.no_progress:
         return EndRun(ending=Ending.DEPLOY_FAILING, sentence=judged[-1].rule)
-    if stopping.oscillating(judged):
+    if oscillating(judged):
         sentence = "the cases that did not pass are those of two iterations before"
         return EndRun(ending=Ending.OSCILLATION, sentence=sentence)
-    if stopping.no_progress(judged) >= limits.no_progress:
+    if no_progress(judged) >= limits.no_progress:
         sentence = f"{limits.no_progress} iterations in a row fixed no case and changed no failing case's signature"
         return EndRun(ending=Ending.NO_PROGRESS, sentence=sentence)
     return _budget(state, it)

@@ -175,7 +175,7 @@ class RevisionRequested(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevisionCreated(Event):
-    """The platform calls the revision ready and reads back the traffic that was asked for. Not yet proof that it serves."""
+    """The platform calls the revision ready and the traffic reads back as asked for. No proof yet that it serves."""
 
     iteration: int
     service: str

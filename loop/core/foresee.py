@@ -1,4 +1,4 @@
-"""The forecast of `loop plan`: the events that an action emits when all goes well, and how long it took before. Pure."""
+"""The forecast of `loop plan`: the events of an action when all goes well, and how long it took before. Pure."""
 
 from collections.abc import Iterable
 from datetime import datetime

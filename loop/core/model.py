@@ -195,7 +195,7 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Iteration n against n-1 (`against`: "iteration 2"), or against the baseline of an earlier run. Case ids throughout."""
+    """Iteration n against n-1 (`against`: "iteration 2"), or against an earlier run's baseline. Case ids throughout."""
 
     against: str
     fixed: tuple[Fixed, ...] = ()

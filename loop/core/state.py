@@ -239,9 +239,7 @@ def _fold(state: RunState, event: Event) -> RunState:
             return state
 
 
-def _run(
-    state: RunState, event: RunResumed | InterruptRequested | DeadlinePassed | RunPaused | RunEnded
-) -> RunState:
+def _run(state: RunState, event: RunResumed | InterruptRequested | DeadlinePassed | RunPaused | RunEnded) -> RunState:
     match event:
         case RunResumed():
             going_on = event.ref if state.ended else state.next_commit

@@ -50,7 +50,7 @@ class Lease:
         self._thread: threading.Thread | None = None
 
     def acquire(self, *, wait: Callable[[Holder | None], None] | None = None) -> None:
-        """Take the lease. Without `wait`, a held lease raises LeaseHeld; with it, `wait` is called before every retry."""
+        """Without `wait`, a held lease raises LeaseHeld; with it, `wait` is called before every retry."""
         self._file = self._path.open("a")
         while not self._try():
             holder = holder_of(self._engine, self._environment)

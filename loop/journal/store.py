@@ -39,7 +39,9 @@ def opened(url: str, root: Path) -> "Journal":
     """Open or make the journal; a relative SQLite path is relative to the repository `root`."""
     target = sa.engine.make_url(url)
     if target.get_backend_name() != "sqlite":
-        raise JournalError("only SQLite journals are supported so far", where=url, hint="use sqlite:///.loop/journal.db")
+        raise JournalError(
+            "only SQLite journals are supported so far", where=url, hint="use sqlite:///.loop/journal.db"
+        )
     path = root / (target.database or ".loop/journal.db")
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(target.set(database=str(path)), connect_args={"check_same_thread": False})
@@ -92,7 +94,9 @@ class Journal:
             try:
                 inserted = connection.execute(tables.runs.insert().values(row))
             except sa.exc.IntegrityError as error:
-                raise JournalError(f"run {event.environment}-{event.number} exists already", where=str(self.path)) from error
+                raise JournalError(
+                    f"run {event.environment}-{event.number} exists already", where=str(self.path)
+                ) from error
             run = Run(id=inserted.inserted_primary_key[0], **row)  # type: ignore[index, arg-type]
             self._insert(connection, run, 0, event)
         return run

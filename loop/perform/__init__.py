@@ -24,8 +24,9 @@ from loop.core.actions import (
     RunSuite,
     WriteReport,
 )
-from loop.perform import deploy, end, fix, judge, report, sources, suites
+from loop.perform import deploy, end, judge, report, sources, suites
 from loop.perform.emit import Emit
+from loop.perform.fix import fix
 from loop.perform.setting import Setting
 
 
@@ -61,7 +62,7 @@ def _with_the_source(action: ResolveSource | PrepareWorktree | RunFixer, setting
         case PrepareWorktree():
             sources.prepare(action, setting, emit)
         case RunFixer():
-            fix.fix(action, setting, emit)
+            fix(action, setting, emit)
 
 
 def _on_the_platform(

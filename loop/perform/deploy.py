@@ -31,7 +31,7 @@ def observe(action: ObserveService, setting: Setting, emit: Emit) -> None:
     platform = setting.platform()
     url = platform.url(service)
     found = platform.observe(service, wait=emit.wait)
-    wanted = setting.environment(service, it, emit.wait)
+    wanted = setting.environment(service, it)
     differs = platform.difference(service, found, env=wanted, digest=it.digests[service.name])
     emit(
         ServiceObserved(
@@ -73,7 +73,7 @@ def deploy(action: DeployRevision, setting: Setting, emit: Emit) -> None:
     it = state.iteration(action.iteration)
     service = it.definition(action.service)
     platform = setting.platform()
-    order = _order(service, state, it, setting, emit)
+    order = _order(service, state, it, setting)
     operation = platform.request_revision(order, wait=emit.wait)
     known = it.services[service.name].operation
     emit(
@@ -111,10 +111,29 @@ def probe(action: ProbeService, setting: Setting, emit: Emit) -> None:
                 reason = f"the traffic goes to {serving.revision or 'several revisions'}, not to {revision}"
                 emit(ServiceUnverified(iteration=k, service=name, revision=revision, reason=reason))
                 return
-            emit(RevisionReady(iteration=k, service=name, revision=revision, level=proof.level, serving=serving, probe=proof.probe, probes=proof.probes))
+            emit(
+                RevisionReady(
+                    iteration=k,
+                    service=name,
+                    revision=revision,
+                    level=proof.level,
+                    serving=serving,
+                    probe=proof.probe,
+                    probes=proof.probes,
+                )
+            )
         case cloud.Unhealthy():
             log = _lines(proof.log, setting)
-            emit(ServiceUnhealthy(iteration=k, service=name, revision=revision, reason=setting.redact(proof.reason), log=log, probe=proof.probe))
+            emit(
+                ServiceUnhealthy(
+                    iteration=k,
+                    service=name,
+                    revision=revision,
+                    reason=setting.redact(proof.reason),
+                    log=log,
+                    probe=proof.probe,
+                )
+            )
         case cloud.Unproven():
             emit(ServiceUnverified(iteration=k, service=name, revision=revision, reason=setting.redact(proof.reason)))
 
@@ -129,12 +148,12 @@ def _archive(service: Service, state: RunState, it: IterationState, setting: Set
     return target
 
 
-def _order(service: Service, state: RunState, it: IterationState, setting: Setting, emit: Emit) -> cloud.Order:
+def _order(service: Service, state: RunState, it: IterationState, setting: Setting) -> cloud.Order:
     return cloud.Order(
         service=service,
         revision=revision_name(service.service, state.uid, it.number),
         image=it.services[service.name].image,
-        env=setting.environment(service, it, emit.wait),
+        env=setting.environment(service, it),
         labels=labels(state.uid, it.number, it.commit, it.digests[service.name]),
     )
 

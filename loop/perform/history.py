@@ -13,7 +13,7 @@ from loop.perform.emit import Emit
 
 def history(state: RunState, it: IterationState, emit: Emit) -> History:
     before = [i for i in state.iterations[: it.number] if i.judgement and comparable(i.judgement)]
-    previous = _earlier(f"iteration {before[-1].number}", state, before[-1], it, emit.journal, emit.run) if before else None
+    previous = _earlier(f"iteration {before[-1].number}", before[-1], it, emit.journal, emit.run) if before else None
     return History(previous=previous, baseline=_baseline(state, it, emit))
 
 
@@ -32,7 +32,7 @@ def known_cases(suite: Suite, state: RunState, emit: Emit) -> tuple[str, ...] | 
     if found:
         return _ids(found[-1], suite, emit.journal, emit.run)
     baseline = _baseline_iteration(state, emit)
-    return _ids(baseline[2], suite, emit.journal, baseline[0]) if baseline else None
+    return _ids(baseline[1], suite, emit.journal, baseline[0]) if baseline else None
 
 
 def _ids(it: IterationState, suite: Suite, journal: Journal, run: Run) -> tuple[str, ...] | None:
@@ -47,11 +47,11 @@ def _baseline(state: RunState, it: IterationState, emit: Emit) -> Earlier | None
     found = _baseline_iteration(state, emit)
     if found is None:
         return None
-    run, earlier, iteration = found
-    return _earlier(f"{run.name} {iteration.title.lower()}", earlier, iteration, it, emit.journal, run)
+    run, iteration = found
+    return _earlier(f"{run.name} {iteration.title.lower()}", iteration, it, emit.journal, run)
 
 
-def _baseline_iteration(state: RunState, emit: Emit) -> tuple[Run, RunState, IterationState] | None:
+def _baseline_iteration(state: RunState, emit: Emit) -> tuple[Run, IterationState] | None:
     """The environment's last complete, valid iteration with the same suites, of runs before this one."""
     suites = {s.name for s in state.charter.suites}
     for run in reversed(emit.journal.runs(state.environment)):
@@ -62,13 +62,11 @@ def _baseline_iteration(state: RunState, emit: Emit) -> tuple[Run, RunState, Ite
             continue
         judged = [i for i in earlier.iterations if i.judgement and comparable(i.judgement)]
         if judged:
-            return run, earlier, judged[-1]
+            return run, judged[-1]
     return None
 
 
-def _earlier(
-    label: str, state: RunState, then: IterationState, now: IterationState, journal: Journal, run: Run
-) -> Earlier:
+def _earlier(label: str, then: IterationState, now: IterationState, journal: Journal, run: Run) -> Earlier:
     assert then.judgement is not None
     cases: dict[str, Standing] = {}
     for rows in cases_of(then, journal, run).values():

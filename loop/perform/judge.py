@@ -50,5 +50,3 @@ def _problems(it: IterationState) -> Iterator[Problem]:
     for suite in it.suites.values():
         for moved in suite.moved:
             yield Problem(kind=ProblemKind.CONTAMINATED, sentence=f"while {suite.name} ran: {moved}")
-
-

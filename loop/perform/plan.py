@@ -105,5 +105,3 @@ class _Foretelling:
 
 def _words(action: Action) -> str:
     return f"{type(action).__name__} {subject(action)}".strip()
-
-

@@ -9,7 +9,6 @@ from loop import config, source
 from loop.cloud import Platform
 from loop.core.environment import Service
 from loop.core.state import IterationState, RunState
-from loop.errors import Wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +50,12 @@ class Setting:
         link = state.charter.workspace.link
         return source.worktree(self.repository, place, commit, uid=state.uid, branch=branch, link=link)
 
-    def reveal(self, text: str, it: IterationState, wait: Wait) -> str:
+    def reveal(self, text: str, it: IterationState) -> str:
         """Fill in secrets and addresses; the result is never written anywhere."""
         platform = self.platform()
         urls = {s.name: platform.url(s) for s in it.definitions}
         return config.reveal(text, secrets=self.variables, urls=urls)
 
-    def environment(self, service: Service, it: IterationState, wait: Wait) -> dict[str, str]:
+    def environment(self, service: Service, it: IterationState) -> dict[str, str]:
         """The service's variables as they are deployed."""
-        return {name: self.reveal(text, it, wait) for name, text in service.env.items()}
-
+        return {name: self.reveal(text, it) for name, text in service.env.items()}

@@ -51,7 +51,9 @@ def environment_at(name: str, commit: str, setting: Setting) -> Environment:
         return config.load(name, read=read, variables=setting.variables).environment
     except ConfigError as error:
         where = f"commit {commit[:12]}"
-        raise ConfigError(error.problems, where=where, hint="commit a correct configuration, then: loop resume") from error
+        raise ConfigError(
+            error.problems, where=where, hint="commit a correct configuration, then: loop resume"
+        ) from error
 
 
 def digest(service: Service, charter: Charter, commit: str, setting: Setting) -> str:

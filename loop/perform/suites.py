@@ -45,7 +45,7 @@ def run(action: RunSuite, setting: Setting, emit: Emit) -> None:
     finished = run_suite(
         suite,
         root=setting.root / it.worktree / state.charter.root,
-        env=_environment(suite, state, it, setting, emit),
+        env=_environment(suite, state, it, setting),
         scratch=scratch,
         known=None if suite.pytest else history.known_cases(suite, state, emit),
         on_child=lambda child: emit(child_started("RunSuite", it.number, suite.name, child)),
@@ -144,11 +144,9 @@ def _failing(case: Case) -> Failing:
     return Failing(id=case.id, outcome=case.outcome, signature=case.signature, message=case.message[:300])
 
 
-def _environment(
-    suite: Suite, state: RunState, it: IterationState, setting: Setting, emit: Emit
-) -> Mapping[str, str]:
+def _environment(suite: Suite, state: RunState, it: IterationState, setting: Setting) -> Mapping[str, str]:
     urls = {f"LOOP_URL_{name.upper().replace('-', '_')}": s.url for name, s in it.services.items()}
-    own = {name: setting.reveal(text, it, emit.wait) for name, text in suite.env.items()}
+    own = {name: setting.reveal(text, it) for name, text in suite.env.items()}
     return {**setting.variables, **urls, "LOOP_RUN": state.name, "LOOP_ITERATION": str(it.number), **own}
 
 
@@ -165,18 +163,18 @@ def _evidence(raw: tuple[Path, ...], suite: Suite, emit: Emit, setting: Setting)
 
 def _tried(dependency: Dependency, it: IterationState, setting: Setting, emit: Emit) -> str:
     """What is wrong with it; empty when it was reached. Tried until it answers or its time is up."""
-    attempt = _reached(dependency, it, setting, emit)
+    attempt = _reached(dependency, it, setting)
     until = time.monotonic() + dependency.within
     while (trouble := attempt()) and time.monotonic() < until:
         emit.wait(0.2)
     return trouble
 
 
-def _reached(dependency: Dependency, it: IterationState, setting: Setting, emit: Emit) -> Callable[[], str]:
+def _reached(dependency: Dependency, it: IterationState, setting: Setting) -> Callable[[], str]:
     if dependency.tcp:
-        host, _, port = setting.reveal(dependency.tcp, it, emit.wait).rpartition(":")
+        host, _, port = setting.reveal(dependency.tcp, it).rpartition(":")
         return lambda: _connected(host.strip("[]"), int(port))
-    url = setting.reveal(dependency.http or "", it, emit.wait)
+    url = setting.reveal(dependency.http or "", it)
     return lambda: _expected(url, dependency.expect)
 
 
@@ -188,10 +186,9 @@ def _connected(host: str, port: int) -> str:
     return ""
 
 
-
 def _expected(url: str, expect: Mapping[str, str]) -> str:
     try:
-        with urllib.request.urlopen(url, timeout=5.0) as answer:
+        with urllib.request.urlopen(url, timeout=5.0) as answer:  # noqa: S310 - config admits http(s) only
             body = answer.read(65_536)
     except (OSError, ValueError, http.client.HTTPException) as error:
         return f"{url}: {error}"

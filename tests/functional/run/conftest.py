@@ -19,7 +19,7 @@ import pytest
 LOOP = [sys.executable, "-m", "loop"]
 IDENTITY = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t"}
 
-APP = '''
+APP = """
 import http.server, json, os, sys, urllib.request
 print("starting", os.environ["K_REVISION"], flush=True)
 ANSWER = open("answer.txt").read().strip()
@@ -37,9 +37,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *args): pass
 
 http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
-'''
+"""
 
-CASES = '''
+CASES = """
 import json, os, urllib.request
 
 def ask(service, path):
@@ -54,9 +54,9 @@ def test_b_reaches_a():
 
 def test_a_is_right():
     assert ask("A", "/health")["answer"] == "right"
-'''
+"""
 
-FIXER = '''
+FIXER = """
 import json, os, pathlib, subprocess, sys
 brief = json.load(open(os.environ["LOOP_BRIEF"]))
 assert brief["failures"], brief
@@ -66,7 +66,7 @@ if answer.read_text().strip() == "right":
     sys.exit(3)
 answer.write_text("right\\n")
 subprocess.run(["git", "commit", "-qam", "Answer rightly\\n\\nRoot-cause: a typo"], check=True)
-'''
+"""
 
 CONFIG = """
 environment: local
@@ -106,7 +106,9 @@ class Stack:
         self.write("configs/local.yaml", "\n".join(line for line in lines if not line.startswith("fix:")) + "\n")
 
     def git(self, *arguments: str) -> str:
-        run = subprocess.run(["git", *arguments], cwd=self.root, env=os.environ | IDENTITY, capture_output=True, text=True)
+        run = subprocess.run(
+            ["git", *arguments], cwd=self.root, env=os.environ | IDENTITY, capture_output=True, text=True
+        )
         assert run.returncode == 0, run.stderr
         return run.stdout.strip()
 
@@ -123,8 +125,8 @@ class Stack:
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [*LOOP, *arguments], cwd=self.root, env=os.environ | IDENTITY, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True,
+            [*LOOP, *arguments], cwd=self.root, env=os.environ | IDENTITY, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
     def report(self, run: int, iteration: int, suffix: str = "md") -> str:

@@ -45,11 +45,11 @@ class Crasher:
     seen: int = 0
     crashed: bool = False
 
-    def about_to(self, event: Event) -> None:
+    def about_to(self, _event: Event) -> None:
         if not self.after:
             self._count()
 
-    def saw(self, event: Event, state: RunState) -> None:
+    def saw(self, _event: Event, _state: RunState) -> None:
         if self.after:
             self._count()
 
@@ -129,7 +129,10 @@ def facts(bench: Bench, state: RunState) -> dict[str, Any]:
         "table": [str(it.judgement and it.judgement.raw) for it in state.iterations],
         "serving": [{n: s.revision for n, s in it.services.items()} for it in state.iterations],
         "made": made,
-        "traffic": {n: [(t.revision, t.percent) for t in bench.platform.serving(state.iterations[0].definition(n)).traffic] for n in made},
+        "traffic": {
+            n: [(t.revision, t.percent) for t in bench.platform.serving(state.iterations[0].definition(n)).traffic]
+            for n in made
+        },
     }
 
 
