@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from loop.core.model import Commit
 from loop.source.git import FOREIGN, Repository, encode, fields, run
 from loop.source.history import between, changed_paths
-from loop.source.repository import commit_tree, date_of, snapshot
-from loop.source.worktree import MARK, Worktree, put_back, worktree
+from loop.source.repository import commit_tree, date_of
+from loop.source.worktree import MARK, Worktree, captured, put_back, worktree
 
+LEFT = "Changes that the fixer left uncommitted"
 FIXER = ("loop fixer", "fixer@loop.invalid")
 
 
@@ -59,7 +60,7 @@ def gather(
     notes). `date` is what the first of these commits says, git's own clock when it is None.
     """
     tree = place.tree
-    tip = snapshot(tree, "Changes that the fixer left uncommitted", author=FIXER, date=date or _now(), excluding=leave)
+    tip = captured(tree, LEFT, author=FIXER, date=date or _now(), excluding=leave)
     if run(tree, "merge-base", "--is-ancestor", base, tip, accept=(0, 1)).status:
         return Gathered(commit=tip, descends=False)
     restored = _protected(place, base, tip, protect)

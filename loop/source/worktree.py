@@ -8,9 +8,10 @@ import contextlib
 import os
 import shutil
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from loop.errors import UsageError
 from loop.source import refs
@@ -79,7 +80,8 @@ def remove_worktree(repo: Repository, path: Path) -> None:
     _within_state(repo, path)
     git_dir = _git_dir(repo, path)
     if path.exists():
-        shutil.rmtree(path, onerror=_made_writable)
+        _open_up(path)
+        shutil.rmtree(path)
     if git_dir is not None:
         shutil.rmtree(git_dir)
 
@@ -123,7 +125,7 @@ def _rescue(place: Worktree, commit: str) -> None:
     tree = place.tree
     # Without an index and a mark the worktree is half made: every file would count as deleted.
     if (tree.git_dir / MARK).exists() or ((tree.git_dir / "index").exists() and tracked_changes(tree)):
-        left = snapshot(tree, "Abandoned work, not committed")
+        left = captured(tree, "Abandoned work, not committed")
         _keep_loose(place, left, commit)
     for loose in (find_head(tree), _tip(place)):
         if loose is not None:
@@ -164,21 +166,29 @@ def _clear_unfinished(tree: Repository) -> None:
             left.unlink(missing_ok=True)
 
 
+def captured(tree: Repository, message: str, **settings: Any) -> str:
+    """A snapshot of a worktree of ours, also where what worked in it took permissions away."""
+    try:
+        return snapshot(tree, message, **settings)
+    except UsageError:
+        _open_up(tree.root)
+        return snapshot(tree, message, **settings)
+
+
 def _clean(tree: Repository) -> None:
     """Twice `-f`: also repositories that were made inside."""
     if run(tree, "clean", "-ffdxq", accept=(0, 1)).status:
-        for folder, _, _ in os.walk(tree.root):
-            os.chmod(folder, stat.S_IRWXU)
+        _open_up(tree.root)
         run(tree, "clean", "-ffdxq")
 
 
-def _made_writable(_remove: Callable[[str], object], path: str, _: object) -> None:
-    os.chmod(os.path.dirname(path), stat.S_IRWXU)
-    if os.path.isdir(path) and not os.path.islink(path):
-        os.chmod(path, stat.S_IRWXU)
-        shutil.rmtree(path)
-    else:
-        os.unlink(path)
+def _open_up(root: Path) -> None:
+    """Give the owner back what git needs; executable bits of files stay as they are."""
+    for folder, names, files in os.walk(root):
+        wanted = [(name, stat.S_IRWXU) for name in names] + [(name, stat.S_IRUSR | stat.S_IWUSR) for name in files]
+        for path, bits in ((os.path.join(folder, name), bits) for name, bits in wanted):
+            if not os.path.islink(path):
+                os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | bits)
 
 
 def _linked(place: Worktree, commit: str, link: Sequence[str]) -> Worktree:

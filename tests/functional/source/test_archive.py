@@ -103,9 +103,7 @@ def test_the_whole_repository_can_be_a_source(repo: source.Repository, tmp_path:
     }  # fmt: skip
 
 
-def test_contents_of_any_size_arrive(
-    repo: source.Repository, commit: Callable[[], str], tmp_path: Path
-) -> None:
+def test_contents_of_any_size_arrive(repo: source.Repository, commit: Callable[[], str], tmp_path: Path) -> None:
     big = os.urandom(3_000_000)
     (repo.root / "services/web/big.bin").write_bytes(big)
     (repo.root / "services/web/empty").write_bytes(b"")
@@ -163,9 +161,7 @@ def test_a_source_without_any_file_is_a_configuration_error(
         source.digest(repo, commit(), "services/web")
 
 
-def test_a_submodule_is_left_out(
-    repo: source.Repository, git: Git, commit: Callable[[], str], tmp_path: Path
-) -> None:
+def test_a_submodule_is_left_out(repo: source.Repository, git: Git, commit: Callable[[], str], tmp_path: Path) -> None:
     git("clone", "--quiet", str(repo.root), str(tmp_path / "other"), at=tmp_path)
     git("submodule", "--quiet", "add", str(tmp_path / "other"), "services/web/module")
     first = commit()

@@ -1,5 +1,6 @@
 """A worktree always comes back to exactly one commit, and what was in it is never lost."""
 
+import os
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -107,6 +108,36 @@ def test_a_merge_that_stopped_halfway_is_cleared(repo: source.Repository, git: G
     make(repo)
     assert "working tree clean" in git("status", at=place.path)
     assert "merg" not in git("status", at=place.path)
+
+
+def test_a_rebase_that_stopped_halfway_is_cleared(repo: source.Repository, git: Git, write: Write) -> None:
+    place = make(repo)
+    for content in ("one", "two"):
+        write({"services/web/app.py": content}, at=place.path)
+        git("commit", "--quiet", "-am", content, at=place.path)
+    with pytest.raises(subprocess.CalledProcessError):
+        git("rebase", "--onto", "HEAD~2", "HEAD~1", at=place.path)
+    assert "rebase in progress" in git("status", at=place.path)
+    make(repo)
+    assert "rebase" not in git("status", at=place.path)
+    assert git("rev-parse", "--abbrev-ref", "HEAD", at=place.path) == BRANCH
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read and remove everything")
+def test_permissions_that_were_taken_away_stop_nothing(repo: source.Repository, git: Git, write: Write) -> None:
+    place = make(repo)
+    source.begin(place)
+    write({"closed/deep/file": "x", "unreadable": "y"}, at=place.path)
+    (place.path / "closed/deep").chmod(0o500)
+    (place.path / "closed").chmod(0)
+    (place.path / "unreadable").chmod(0)
+    make(repo)
+    assert not (place.path / "closed").exists()
+    assert git("show", f"refs/loop/{UID}/abandoned-1:unreadable") == "y"
+    write({"closed/file": "x"}, at=place.path)
+    (place.path / "closed").chmod(0)
+    source.remove_worktree(repo, place.path)
+    assert not place.path.exists()
 
 
 def test_a_half_made_worktree_is_made_again(repo: source.Repository, git: Git) -> None:

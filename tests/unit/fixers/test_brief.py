@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
+import pytest
+
 from loop.core.environment import Charter, Fix, Goal, Limits, PlatformTarget, Proof, Service
 from loop.core.events import (
     BuildFailed,
@@ -13,8 +15,12 @@ from loop.core.events import (
     FixRejected,
     IterationJudged,
     IterationStarted,
+    RevisionFailed,
     RevisionReady,
+    RevisionRequested,
     RunStarted,
+    ServiceUnhealthy,
+    ServiceUnverified,
 )
 from loop.core.model import (
     Case,
@@ -122,6 +128,23 @@ def test_services_say_where_they_stand_with_their_log() -> None:
     web, api = TOLD["services"]
     assert (web["state"], web["revision"], web["log"]) == ("serving", "acme-web-labc234-1", ["GET / 403"])
     assert (api["state"], api["reason"], api["log"]) == ("build failed", "pip failed", ["no such package"])
+
+
+@pytest.mark.parametrize(
+    ("event", "state", "reason"),
+    [
+        (RevisionFailed(iteration=1, service="web", revision="r", reason="crashed"), "revision failed", "crashed"),
+        (ServiceUnhealthy(iteration=1, service="web", revision="r", reason="HTTP 500"), "unhealthy", "HTTP 500"),
+        (ServiceUnverified(iteration=1, service="api", revision="r", reason="no proof"), "build failed", "pip failed"),
+        (ServiceUnverified(iteration=2, service="web", revision="r", reason="no proof"), "unverified", "no proof"),
+        (RevisionRequested(iteration=2, service="web", revision="r", operation="o"), "unknown", ""),
+    ],
+)
+def test_a_service_that_does_not_serve_says_why(event: Any, state: str, reason: str) -> None:
+    started = IterationStarted(iteration=2, commit="2" * 40, subject="", services=(WEB, API), at=AT)
+    told = brief(evolve(evolve(run_of_two(), started), event), event.iteration)
+    service = next(s for s in told["services"] if s["name"] == event.service)
+    assert (service["state"], service["reason"]) == (state, reason)
 
 
 def test_earlier_attempts_say_what_came_of_them() -> None:
