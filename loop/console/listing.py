@@ -72,7 +72,7 @@ def plan(planned: Plan, *, width: int = 80) -> str:
     return _text(
         list(wrapped(head, width)),
         table(_SERVICES, [_planned(s) for s in planned.services], width),
-        [row for s in planned.services for row in wrapped(f"{s.name}: {s.reason}", width)],
+        [row for s in planned.services for row in wrapped(_why(s), width)],
         table(("Suite", "Cases", "Forecast"), [_tested(s) for s in planned.suites], width),
         [row for note in planned.notes for row in wrapped(note, width)],
         [f"One iteration: {_forecast(planned.seconds)}. Nothing was changed by looking."],
@@ -85,13 +85,15 @@ def _tested(suite: PlannedSuite) -> tuple[str, str, str]:
 
 def _planned(service: PlannedService) -> tuple[str, ...]:
     done = "build and deploy" if service.build else "deploy"
-    serving = service.serving or "none"
-    if service.serving_commit:
-        serving += f" ({short_commit(service.serving_commit)})"
     return (
-        service.name, serving, short_image(service.wanted) if "@" in service.wanted else service.wanted[:12],
-        done if service.deploy else "nothing, unchanged", _forecast(service.seconds) if service.deploy else "",
+        service.name, service.serving or "none", short_image(service.wanted) if "@" in service.wanted else service.wanted[:12],
+        done if service.deploy else "nothing", _forecast(service.seconds) if service.deploy else "",
     )  # fmt: skip
+
+
+def _why(service: PlannedService) -> str:
+    serving = f"; commit {short_commit(service.serving_commit)} serves" if service.serving_commit else ""
+    return f"{service.name}: {service.reason}{serving}"
 
 
 def _forecast(seconds: float | None) -> str:
@@ -103,14 +105,14 @@ def history(runs: Sequence[RunRow], *, width: int = 80) -> str:
     if not runs:
         return "No run yet.\n"
     ordered = sorted(runs, key=lambda run: run.started, reverse=True)
-    head = ("Run", "Begun", "Took", "Iterations", "Verdict", "Rate", "Passed", "Standing")
+    head = ("Run", "Begun (UTC)", "Took", "Iter.", "Verdict", "Passed", "Standing")
     return _text(table(head, [_run(run) for run in ordered], width))
 
 
 def _run(run: RunRow) -> tuple[str, ...]:
-    rate = (percent(run.rate), str(run.rate)) if run.rate else ("", "")
+    passed = f"{run.rate} {percent(run.rate)}" if run.rate else ""
     took = duration((run.last - run.started).total_seconds()) if run.last else ""
-    return run.name, moment(run.started)[:16], took, str(run.iterations), run.verdict or "none", *rate, run.standing
+    return run.name, moment(run.started)[:16], took, str(run.iterations), run.verdict or "none", passed, run.standing
 
 
 def status(state: RunState, *, now: datetime, holder: str = "", width: int = 80) -> str:

@@ -61,7 +61,7 @@ class Live:
 
     def __init__(self, stream: TextIO, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self._progress = Progress()
+        self.progress = Progress()
         self._state: RunState | None = None
         self._console = Console(file=stream, highlight=False)
         self._lock = threading.Lock()
@@ -79,9 +79,9 @@ class Live:
     def _note(self, event: Event) -> None:
         match event:
             case ActionStarted(action="RunSuite", iteration=int(iteration), subject=suite):
-                self._progress.restart(iteration, suite)
+                self.progress.restart(iteration, suite)
             case ImageBuilt() | BuildFailed() | FixCommitted() | IterationStarted() | RunEnded() | RunPaused():
-                self._progress.quiet()
+                self.progress.quiet()
             case _:
                 pass
 
@@ -90,12 +90,13 @@ class Live:
             if self._drawn or self._closed:
                 return
             self._drawn = _Picture(self._console, self._picture)
-            self._drawn.start()
+            with suppress(OSError):
+                self._drawn.start()
 
     def _picture(self) -> RenderableType:
         if self._state is None:
             return Text()
-        return screen(self._state, self._progress, self._clock(), self._console.width)
+        return screen(self._state, self.progress, self._clock(), self._console.width)
 
     def _keep(self, phrase: Said) -> None:
         drawn = self._drawn
@@ -105,10 +106,10 @@ class Live:
                 drawn.kept.put(Text(f"  | {printable(line)}", "dim"))
 
     def case(self, iteration: int, suite: str, case: Case) -> None:
-        self._progress.case(iteration, suite, case)
+        self.progress.case(iteration, suite, case)
 
     def output(self, subject: str, line: str) -> None:
-        self._progress.output(subject, line)
+        self.progress.output(subject, line)
 
     def close(self) -> None:
         """Takes the picture away; the lines above it stay, and the summary follows on stdout."""

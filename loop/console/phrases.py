@@ -33,7 +33,7 @@ from loop.core.events import (
 )
 from loop.core.model import PASSING, Judgement, Outcome, SuiteResult, Verdict
 from loop.core.state import RunState
-from loop.core.wording import count, duration, moved, percent, resume_command, short_commit, short_image
+from loop.core.wording import count, duration, moved, percent, printable, resume_command, short_commit, short_image
 
 LOG_LINES = 12
 
@@ -136,7 +136,7 @@ def _of_failure(event: BuildFailed | RevisionFailed | ServiceUnhealthy | Service
             what, log = f"{event.revision} is unhealthy", event.log
         case ServiceUnverified():
             what, log = f"{event.revision} is not verified", ()
-    return Said(f"{event.service}: {what}, {event.reason}", Tone.BAD, log[-LOG_LINES:])
+    return Said(f"{event.service}: {what}, {event.reason}", Tone.BAD, _last(log))
 
 
 def _of_results(
@@ -190,10 +190,15 @@ def _of_turn(event: ReportWritten | FixCommitted | FixRejected | FixGaveUp) -> S
             subject = f", {event.commits[-1].subject}" if event.commits else ""
             return Said(f"fixer: {commits} on {event.branch}, {short_commit(event.commit)}{subject}")
         case FixRejected():
-            return Said(f"fixer: attempt {event.attempt} rejected, {event.guard}", Tone.BAD, event.log[-LOG_LINES:])
+            return Said(f"fixer: attempt {event.attempt} rejected, {event.guard}", Tone.BAD, _last(event.log))
         case FixGaveUp():
-            return Said(f"fixer: gave up, {event.reason}", Tone.BAD, event.log[-LOG_LINES:])
+            return Said(f"fixer: gave up, {event.reason}", Tone.BAD, _last(event.log))
 
 
 def _since(begun: datetime | None, at: datetime) -> str:
     return f" in {duration((at - begun).total_seconds())}" if begun else ""
+
+
+def _last(log: tuple[str, ...]) -> tuple[str, ...]:
+    """What came as one entry may have several lines."""
+    return tuple(printable(line) for entry in log for line in entry.splitlines())[-LOG_LINES:]

@@ -4,6 +4,7 @@ Imports rich, so nothing imports this module before a terminal is known to look 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from rich.console import Group, RenderableType
@@ -14,9 +15,10 @@ from rich.text import Text
 from loop.console.phases import phase
 from loop.console.phrases import Tone
 from loop.console.progress import Progress, Seen, expected
+from loop.console.summary import iterations
 from loop.console.text import cut_left
 from loop.core.state import IterationState, RunState, SuiteState
-from loop.core.wording import duration, one_line, rows, short_commit
+from loop.core.wording import Row, duration, one_line, rows, short_commit
 
 COLOURS = {Tone.STEP: "", Tone.GOOD: "green", Tone.BAD: "red"}
 _ITERATIONS = 8
@@ -27,9 +29,11 @@ def screen(state: RunState, progress: Progress, now: datetime, width: int) -> Re
     parts: list[RenderableType] = [Text(), _head(state, now)]
     iteration = state.current
     if iteration:
-        parts += [Text(), _services(iteration, now), *_suites(state, iteration, progress, now, width)]
-        parts += _output(progress)
-        parts += [Text(), _iterations(state)]
+        parts += [Text(), _services(iteration, now)]
+        suites = _suites(state, iteration, progress, now, width)
+        for lines in (list(suites), [*_fixer(iteration), *_output(progress)]):
+            parts += [Text(), *lines] if lines else []
+        parts += [Text(), *_iterations(state, width)]
     return Group(*parts)
 
 
@@ -69,7 +73,6 @@ def _suites(
     for suite in iteration.suites.values():
         if suite.started and not suite.result:
             seen = progress.seen(iteration.number, suite.name)
-            yield Text()
             yield _running(suite, seen, expected(state, suite.name), now)
             for case in seen.failures:
                 # case ids are told apart by their ends
@@ -91,15 +94,23 @@ def _running(suite: SuiteState, seen: Seen, total: int | None, now: datetime) ->
     return row
 
 
+def _fixer(iteration: IterationState) -> Iterator[Text]:
+    fix = iteration.fix
+    if fix.attempts > len(fix.rejections) and not fix.committed and not fix.gave_up:
+        yield Text(f"fixer  working on what {iteration.title} found", no_wrap=True, overflow="ellipsis")
+
+
 def _output(progress: Progress) -> Iterator[Text]:
     for subject, line in progress.lines():
         yield Text(f"{subject} | {one_line(line)}", "dim", no_wrap=True, overflow="ellipsis")
 
 
-def _iterations(state: RunState) -> Table:
-    table = _columns("Iteration", "Rate", "Passed", "Change", "What came to pass")
-    for row in rows(state)[-_ITERATIONS:]:
-        came = "" if row.rate == "not judged" and not (state.paused or state.interrupted) else row.came
-        rate = "..." if row.rate == "not judged" else row.rate
-        table.add_row(*(Text(one_line(cell)) for cell in (row.title, rate, row.passed, row.change, came)))
-    return table
+def _iterations(state: RunState, width: int) -> Iterator[Text]:
+    head, *body = iterations(tuple(map(_under_way, rows(state)[-_ITERATIONS:])), width)
+    yield Text(head, "dim", no_wrap=True, overflow="ellipsis")
+    yield from (Text(row, no_wrap=True, overflow="ellipsis") for row in body)
+
+
+def _under_way(row: Row) -> Row:
+    """An iteration without a judgement is nothing special while the run goes on."""
+    return replace(row, rate="...", came="") if row.rate == "not judged" else row

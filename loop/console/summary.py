@@ -65,7 +65,7 @@ def _not_passed(state: RunState, width: int) -> Iterator[str]:
     if len(judgement.failing) > _SHOWN:
         yield f"  and {len(judgement.failing) - _SHOWN} more, see the report"
     for weakened in judgement.weakened[:_SHOWN]:
-        yield f"  {cut_left(weakened, width - 12)} (weakened)"
+        yield f"  {cut_left(weakened, width - 13)} (weakened)"
 
 
 def _case(case: Failing, width: int) -> Iterator[str]:

@@ -296,7 +296,7 @@ def ruined() -> Story:
 
 
 HOSTILE = (
-    "a | b `c` **d** <script>alert(1)</script> [x](http://evil) \x1b[31mred\x1b[0m\n# not a heading\n- not a list ```"
+    "a | b `c` **d** <script>alert(1)</script> [x](http://evil) \x1b[35mred\x1b[0m\n# not a heading\n- not a list ```"
 )
 
 

@@ -1,0 +1,57 @@
+"""The last lines of a run: how it ended, why, what to do next, and where the report lies."""
+
+from collections.abc import Callable
+
+import pytest
+from edges import ALL
+from stories import Story, seed
+
+from loop.console.summary import summary
+from loop.console.text import cells
+from loop.core.events import RunPaused
+
+REPORT = "reports/local/42/iteration-3.md"
+
+
+def test_the_seed_history_ends_with_its_table(golden: Callable[[str, str], None]) -> None:
+    golden("summary-seed.txt", summary(seed().run, REPORT, width=120))
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_every_ending_is_told_at_80_columns(golden: Callable[[str, str], None], name: str) -> None:
+    golden(f"summary-{name}.txt", summary(ALL[name]().run, REPORT))
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_the_path_of_the_report_is_the_last_line(name: str) -> None:
+    assert summary(ALL[name]().run, REPORT).splitlines()[-1] == REPORT
+
+
+@pytest.mark.parametrize("name", sorted(ALL.keys() - {"hostile", "paused"}))
+def test_no_line_is_wider_than_the_terminal(name: str) -> None:
+    assert max(map(cells, summary(ALL[name]().run, REPORT).splitlines())) <= 80
+
+
+def test_a_run_that_stopped_before_its_first_iteration_still_says_why() -> None:
+    story = Story()
+    story.start(trend=())
+    story.tell(RunPaused(message="no commit is named HEAD~9", where="--ref", hint="git log", exit_code=2))
+    assert summary(story.run, None) == (
+        "local-42 (on the embedded emulator): paused - no commit is named HEAD~9 (--ref).\n\n"
+        "To mend it: git log\nNext: loop resume local-42\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("interrupted", "Next: loop resume local-42"),
+        ("paused", "Next: loop resume local-42"),
+        ("ruined", "Next: commit a fix, then loop resume local-42"),
+        ("crashing", "Next: loop run --env local"),
+        ("known", None),
+    ],
+)
+def test_the_next_command_is_named(name: str, command: str | None) -> None:
+    following = [line for line in summary(ALL[name]().run, REPORT).splitlines() if line.startswith("Next:")]
+    assert following == ([command] if command else [])
