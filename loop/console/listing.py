@@ -85,8 +85,9 @@ def _tested(suite: PlannedSuite) -> tuple[str, str, str]:
 
 def _planned(service: PlannedService) -> tuple[str, ...]:
     done = "build and deploy" if service.build else "deploy"
+    wanted = short_image(service.wanted) if "@" in service.wanted else service.wanted[:12]
     return (
-        service.name, service.serving or "none", short_image(service.wanted) if "@" in service.wanted else service.wanted[:12],
+        service.name, service.serving or "none", wanted,
         done if service.deploy else "nothing", _forecast(service.seconds) if service.deploy else "",
     )  # fmt: skip
 
