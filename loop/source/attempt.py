@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from loop.core.model import Commit
 from loop.source.git import FOREIGN, Repository, encode, fields, run
-from loop.source.history import between, changed_paths
+from loop.source.history import Redact, between, changed_paths
 from loop.source.repository import commit_tree, date_of
 from loop.source.worktree import MARK, Worktree, captured, put_back, worktree
 
@@ -52,12 +52,18 @@ def environment(place: Worktree, env: Mapping[str, str]) -> dict[str, str]:
 
 
 def gather(
-    place: Worktree, base: str, *, protect: Sequence[str] = (), leave: Sequence[str] = (), date: str | None = None
+    place: Worktree,
+    base: str,
+    *,
+    protect: Sequence[str] = (),
+    leave: Sequence[str] = (),
+    date: str | None = None,
+    redact: Redact = str,
 ) -> Gathered:
     """Commit what was left uncommitted, then put protected files and links back by a further commit.
 
     `protect`: git's globs from the repository's root; `leave`: paths that are never committed for the fixer (its
-    notes). `date` is what the first of these commits says, git's own clock when it is None.
+    notes). `date` is what the first of these commits says, the time of day when it is None.
     """
     tree = place.tree
     tip = captured(tree, LEFT, author=FIXER, date=date or _now(), excluding=leave)
@@ -67,7 +73,7 @@ def gather(
     commit = _restored(tree, base, tip, restored) if restored else tip
     return Gathered(
         commit=commit,
-        commits=between(tree, base, commit),
+        commits=between(tree, base, commit, redact),
         files=changed_paths(tree, base, commit),
         restored=restored,
     )

@@ -1,6 +1,6 @@
 """What commits say and what lies between two of them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from loop.core.changes import classify, kinds
 from loop.core.model import Change, ChangedFile, ChangeKind, Commit
 from loop.source.git import Repository, fields, run
 
+Redact = Callable[[str], str]
 TRAILERS = ("Root-cause", "Fixes-case", "Learned")
 """The only ones read: the others are about people and tools."""
 COMMITS = 200
@@ -22,14 +23,14 @@ class Details:
     committed: datetime
 
 
-def details(repo: Repository, commit: str) -> Details:
-    """What one commit says of itself. Its text is as written: not redacted."""
-    return _log(repo, "-1", commit)[0]
+def details(repo: Repository, commit: str, redact: Redact = str) -> Details:
+    """What one commit says of itself, its text redacted."""
+    return _log(repo, redact, "-1", commit)[0]
 
 
-def between(repo: Repository, before: str, after: str) -> tuple[Commit, ...]:
+def between(repo: Repository, before: str, after: str, redact: Redact = str) -> tuple[Commit, ...]:
     """The commits that `after` has and `before` has not, oldest first; of very many the newest 200."""
-    found = _log(repo, f"--max-count={COMMITS}", f"{before}..{after}")
+    found = _log(repo, redact, f"--max-count={COMMITS}", f"{before}..{after}")
     return tuple(entry.commit for entry in reversed(found))
 
 
@@ -42,6 +43,7 @@ def change(
     suites: Sequence[str] = (),
     config_files: Collection[str] = (),
     frozen: Sequence[str] = (),
+    redact: Redact = str,
 ) -> Change:
     """What lies between the commits of two iterations; folders and files are relative to the repository's root.
 
@@ -59,7 +61,7 @@ def change(
     return Change(
         kinds=kinds(file.kind for file in files),
         files=tuple(files),
-        commits=between(repo, before, after),
+        commits=between(repo, before, after, redact),
         frozen=tuple(frozen),
     )
 
@@ -70,16 +72,16 @@ def changed_paths(repo: Repository, before: str, after: str, *pathspecs: str) ->
     return tuple(fields(run(repo, *ask, "--", *pathspecs).out))
 
 
-def _log(repo: Repository, *what: str) -> list[Details]:
+def _log(repo: Repository, redact: Redact, *what: str) -> list[Details]:
     out = fields(run(repo, "log", "-z", "--no-mailmap", f"--format=tformat:{FORMAT}", *what, "--").out)
     # With -z the end of each entry is a NUL of its own, behind the one of the format.
-    return [_parsed(out[i : i + PARTS]) for i in range(0, len(out), PARTS + 1)]
+    return [_parsed(out[i : i + PARTS], redact) for i in range(0, len(out), PARTS + 1)]
 
 
-def _parsed(parts: Sequence[str]) -> Details:
+def _parsed(parts: Sequence[str], redact: Redact) -> Details:
     sha, subject, author, authored, committed, trailers = parts
     return Details(
-        commit=Commit(sha=sha, subject=subject, author=author, trailers=_trailers(trailers)),
+        commit=Commit(sha=sha, subject=redact(subject), author=redact(author), trailers=_trailers(redact(trailers))),
         authored=datetime.fromisoformat(authored),
         committed=datetime.fromisoformat(committed),
     )

@@ -1,8 +1,8 @@
 """Refs of ours: what keeps every commit that a report names, and which branch belongs to which run.
 
-    refs/loop/<uid>/<k>               the commit of iteration k
-    refs/loop/<uid>/abandoned-<k>     work that was left by a killed or rejected attempt
-    refs/loop/<uid>/owns/<branch>     the branch was made by this run
+- refs/loop/<uid>/<k>: the commit of iteration k
+- refs/loop/<uid>/abandoned-<k>: work that was left by a killed or rejected attempt
+- refs/loop/<uid>/owns/<branch>: the branch was made by this run
 """
 
 import re

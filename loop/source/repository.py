@@ -16,6 +16,8 @@ from loop.source.git import Answer, Repository, encode, fields, run, start
 
 STATE = ".loop"
 """The folder of a clone that holds journal, worktrees and the emulator's state; never part of a commit of ours."""
+OURS = (STATE, "reports/.gitignore")
+"""What a run makes in a clone without being asked: it makes no tree dirty and belongs to no snapshot."""
 
 UNCOMMITTED = "Uncommitted changes"
 """The subject of a snapshot of a dirty tree."""
@@ -70,7 +72,7 @@ def fetch(repo: Repository, ref: str | None = None) -> None:
 
 
 def dirty(repo: Repository) -> bool:
-    """Whether anything differs from HEAD, untracked files included; ignored ones, submodules and `.loop` do not."""
+    """Whether anything differs from HEAD, untracked files included; ignored ones, submodules and `OURS` left aside."""
     return bool(_pending(repo, "normal"))
 
 
@@ -163,12 +165,8 @@ def _entry(repo: Repository, commit: str, path: str) -> tuple[str, str] | None:
 
 def _pending(repo: Repository, untracked: str) -> list[str]:
     ask = ("status", "--porcelain=v1", "-z", "--no-renames", "--ignore-submodules=all")
-    entries = fields(run(repo, *ask, f"--untracked-files={untracked}").out)
-    return [entry for entry in entries if not _ours(entry[3:])]
-
-
-def _ours(path: str) -> bool:
-    return path.split("/")[0] == STATE
+    others = [f":(exclude,top,literal){path}" for path in OURS]
+    return fields(run(repo, *ask, f"--untracked-files={untracked}", "--", ".", *others).out)
 
 
 @contextlib.contextmanager
@@ -185,7 +183,7 @@ def _stage(repo: Repository, index: Mapping[str, str], excluding: Collection[str
     run(repo, "add", "--update", "--", ".", env=index)
     listed: Answer = run(repo, "ls-files", "--others", "--exclude-standard", "-z", env=index)
     # A path that ends in a slash is a repository inside this one; `git add` would refuse it while it has no commit.
-    wanted = [p for p in fields(listed.out) if not (p.endswith("/") or _ours(p) or _within(p, excluding))]
+    wanted = [p for p in fields(listed.out) if not (p.endswith("/") or _within(p, (*OURS, *excluding)))]
     paths = b"".join(encode(path) + b"\0" for path in wanted)
     run(repo, "update-index", "--add", "--remove", "-z", "--stdin", stdin=paths, env=index)
 

@@ -170,6 +170,7 @@ def test_a_submodule_is_left_out(repo: source.Repository, git: Git, commit: Call
     assert not source.dirty(repo)
     place = source.worktree(repo, repo.root / ".loop/worktrees/w", first, uid="abc234", branch="loop/local-1")
     assert not source.dirty(place.tree)
+    assert source.snapshot(place.tree, "As it was checked out") == first
 
 
 def test_a_pointer_of_git_lfs_becomes_its_content(

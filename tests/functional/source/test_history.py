@@ -23,6 +23,15 @@ def test_details_are_what_the_commit_says(repo: source.Repository, git: Git) -> 
     assert found.committed > found.authored
 
 
+def test_what_commits_say_is_redacted(repo: source.Repository, git: Git) -> None:
+    before = source.head(repo)
+    git("commit", "--quiet", "--allow-empty", "-m", "Use hunter2", "-m", "Learned: hunter2 is weak")
+    found = source.change(repo, before, "HEAD", redact=lambda text: text.replace("hunter2", "***"))
+    assert found.commits[0].subject == "Use ***"
+    assert found.commits[0].trailers == {"Learned": ("*** is weak",)}
+    assert source.details(repo, "HEAD", lambda text: text.replace("hunter2", "***")).commit == found.commits[0]
+
+
 def test_a_commit_without_words_has_details(repo: source.Repository, git: Git) -> None:
     git("commit", "--quiet", "--allow-empty", "--allow-empty-message", "-m", "")
     assert source.details(repo, "HEAD").commit.subject == ""

@@ -72,6 +72,17 @@ def test_untracked_files_make_the_tree_dirty_and_ignored_ones_do_not(repo: sourc
     assert source.dirty(repo)
 
 
+def test_what_a_run_leaves_makes_no_tree_dirty(repo: source.Repository, git: Git, write: Write) -> None:
+    write({"reports/.gitignore": "*\n!.gitignore\n", "reports/local/1/iteration-0.md": "x", ".loop/journal.db": "x"})
+    assert not source.dirty(repo)
+    write({"new.txt": "x"})
+    assert "new.txt" in git("ls-tree", "-r", "--name-only", commit := source.starting_point(repo).commit).split()
+    assert not {"reports/.gitignore", ".loop/journal.db"} & set(git("ls-tree", "-r", "--name-only", commit).split())
+    (repo.root / "new.txt").unlink()
+    write({"reports/mine/notes.md": "x", "reports/.gitignore": ""})
+    assert source.dirty(repo)
+
+
 def test_the_state_folder_never_shows_in_git_status(repo: source.Repository, git: Git) -> None:
     (source.state_folder(repo) / "journal.db").write_text("x")
     assert git("status", "--porcelain") == ""
