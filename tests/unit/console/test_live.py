@@ -150,3 +150,31 @@ class Closed(Terminal):
 def test_a_closed_terminal_does_not_stop_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     told(seed(), Closed())
+
+
+class Closing(Terminal):
+    """A terminal window that is closed while the picture is drawn."""
+
+    refused = 0
+    open = True
+
+    def write(self, text: str) -> int:
+        if self.open:
+            return super().write(text)
+        self.refused += 1
+        raise OSError(5, "Input/output error")
+
+
+def test_a_terminal_that_closes_during_a_run_does_not_stop_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    out = Closing()
+    live = Live(out, lambda: START)
+    event, state = during("RunSuite", 0, SUITE)
+    live.saw(event, state)
+    out.open = False
+    deadline = time.monotonic() + 10
+    while not out.refused and time.monotonic() < deadline:
+        live.case(0, SUITE, Case(id=OAUTH, outcome=Outcome.FAILED))
+        time.sleep(0.01)
+    live.close()
+    assert out.refused

@@ -3,6 +3,7 @@
 import io
 import json
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -75,8 +76,18 @@ def test_only_cases_that_did_not_pass_get_a_plain_line() -> None:
     ]
 
 
+class Torn(io.StringIO):
+    """Writes as a terminal does: a piece at a time, with others in between."""
+
+    def write(self, text: str) -> int:
+        for piece in (text[:10], text[10:20], text[20:]):
+            super().write(piece)
+            time.sleep(0)
+        return len(text)
+
+
 def test_lines_of_many_threads_do_not_mix() -> None:
-    out = io.StringIO()
+    out = Torn()
     plain = Plain(out)
     row = Case(id=OAUTH, outcome=Outcome.FAILED, message="m" * 50)
 
