@@ -84,6 +84,15 @@ def _followed(entry: "TrafficTargetStatus", latest: str) -> str:
     return latest if entry.type_ == LATEST or not entry.revision else entry.revision
 
 
+def has_settled(service: "ServiceProto") -> bool:
+    """Whether the last update is through, well or badly: a failed one leaves the observed generation behind.
+
+    See the comments of `reconciling` in google/cloud/run/v2/service.proto.
+    """
+    through = service.observed_generation == service.generation or service.terminal_condition.state == FAILED
+    return through and not service.reconciling
+
+
 def traffic_to(revision: str, current: Iterable["TrafficTarget"]) -> list["TrafficTarget"]:
     """All traffic to `revision`, by name; every tag stays where it is, without traffic (design section 8)."""
     from google.cloud.run_v2.types import TrafficTarget

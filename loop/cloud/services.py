@@ -11,6 +11,7 @@ from loop.cloud import settings
 from loop.cloud.calls import call, delays, ignoring, poll
 from loop.cloud.conversions import (
     failed_condition,
+    has_settled,
     is_ready,
     json_from_proto,
     meant_revision,
@@ -219,7 +220,9 @@ class Services:
 
         def look() -> Serving | None:
             found = self._settled(service, wait)
-            if found is None or sole_revision(splits_from_proto(found)) != revision:
+            if found is None or found.observed_generation != found.generation:
+                return None
+            if sole_revision(splits_from_proto(found)) != revision:
                 return None
             return serving_from_proto(found, self._revision(service, revision, wait), self._address(service, found))
 
@@ -242,7 +245,7 @@ class Services:
         def look() -> "ServiceProto | None":
             nonlocal found
             found = self._get(service, wait)
-            return found if found.observed_generation == found.generation and not found.reconciling else None
+            return found if has_settled(found) else None
 
         ignoring(Missing, lambda: poll(look, wait=wait, within=SETTLE_WITHIN))
         return found

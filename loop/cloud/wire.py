@@ -78,11 +78,13 @@ class Wire:
         from google.auth.credentials import AnonymousCredentials
         from google.auth.transport.requests import AuthorizedSession
 
-        session: Any = AuthorizedSession(AnonymousCredentials())  # type: ignore[no-untyped-call]
+        nobody: Any = AnonymousCredentials()  # type: ignore[no-untyped-call]
+        session: Any = AuthorizedSession(nobody)  # type: ignore[no-untyped-call]
         session.trust_env = False  # a proxy for the outside world does not reach loopback
         address = self.endpoints.storage
         url = address if "://" in address else f"http://{address}"
-        return Client(project=self.target.project, _http=session, client_options={"api_endpoint": url})
+        options = {"api_endpoint": url}
+        return Client(project=self.target.project, credentials=nobody, _http=session, client_options=options)
 
     def _client(self, client: Any, transport: Any) -> Any:
         """The channel of one API: insecure to a loopback endpoint, Google's default credentials otherwise."""

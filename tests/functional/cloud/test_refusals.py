@@ -34,7 +34,7 @@ OURS = run.Revision(name=f"{NAME}/revisions/x", labels=LABELS, containers=[run.C
 
 @pytest.fixture
 def platform():
-    """`platform(GetService=[...])`: a Platform that talks to a server with that script; `.script` holds the requests."""
+    """`platform(GetService=[...])`: a Platform that talks to a server with that script; `.script` has the requests."""
     opened = []
 
     def start(admin="127.0.0.1:9", **answers):

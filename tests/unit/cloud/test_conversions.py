@@ -147,3 +147,15 @@ def test_a_revision_has_failed_only_when_its_ready_condition_says_so():
     assert [conversions.failed_condition(r) for r in (starting, failed, ready)] == ["", "exit status 1", ""]
     assert [conversions.is_ready(r) for r in (starting, failed, ready)] == [False, False, True]
     assert conversions.failed_condition(run.Revision(conditions=[condition("Ready", 3)]))
+
+
+@pytest.mark.parametrize(
+    ("observed", "reconciling", "terminal", "settled"),
+    [(2, False, 4, True), (1, False, 3, True), (1, False, 2, False), (1, True, 3, False), (2, True, 4, False)],
+)
+def test_an_update_is_through_when_it_was_observed_or_has_failed(observed, reconciling, terminal, settled):
+    service = run.Service(
+        generation=2, observed_generation=observed, reconciling=reconciling,
+        terminal_condition=condition("Ready", terminal),
+    )  # fmt: skip
+    assert conversions.has_settled(service) is settled
