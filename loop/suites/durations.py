@@ -33,7 +33,7 @@ def _spelled(text: str) -> float | None:
 def _by_clock(text: str) -> float | None:
     """`h:m:s` or `m:s`."""
     parts = text.split(":")
-    if len(parts) > 3:
+    if len(parts) > 3 or "-" in text:
         return None
     total = 0.0
     for part in parts:

@@ -46,6 +46,11 @@ class Document:
     sentence: str = ""
 
     @property
+    def usable(self) -> bool:
+        """Whether a verdict can rest on this file alone."""
+        return self.problem is None and bool(self.raws)
+
+    @property
     def counts(self) -> dict[Outcome, int]:
         return dict(Counter(raw.outcome for raw in self.raws))
 
@@ -135,6 +140,8 @@ def _recover(document: Document, stream: BinaryIO, complaint: str) -> None:
         document.flags = builder.flags
         _unreadable(document, f"refused: {refusal}")
         return
+    finally:
+        text.detach()  # the file is closed by who opened it
     document.raws, document.flags = builder.raws, builder.flags
     size = stream.seek(0, io.SEEK_END)
     if size == 0:

@@ -9,7 +9,7 @@ from itertools import chain
 
 from loop.core.model import Case, CaseAttempt, Outcome
 from loop.core.signatures import signature
-from loop.suites.excerpts import detail_excerpt, message_excerpt
+from loop.suites.excerpts import detail_excerpt, message_excerpt, uncoloured
 from loop.suites.ids import case_id, numbered
 from loop.suites.junit_builder import Extra, Raw, Result
 from loop.suites.outcomes import FAILING
@@ -131,7 +131,7 @@ def _attempt(results: list[Result], redact: Callable[[str], str]) -> CaseAttempt
 def _message(results: list[Result], redact: Callable[[str], str]) -> str:
     """Of the worst result: failures explain more than a skip beside them."""
     told = sorted(results, key=lambda result: result.outcome in (Outcome.SKIPPED, Outcome.XFAILED))
-    return message_excerpt(redact(_spoken(told[0]))) if told else ""
+    return message_excerpt(redact(uncoloured(_spoken(told[0])))) if told else ""
 
 
 def _spoken(result: Result) -> str:
@@ -142,4 +142,4 @@ def _spoken(result: Result) -> str:
 
 def _detail(results: list[Result], extra: Extra, redact: Callable[[str], str]) -> str:
     told = [result.text or result.message for result in results]
-    return detail_excerpt(redact("\n\n".join(filter(None, [*told, *extra.output]))))
+    return detail_excerpt(redact(uncoloured("\n\n".join(filter(None, [*told, *extra.output])))))

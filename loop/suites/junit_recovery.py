@@ -20,6 +20,7 @@ _TAG = re.compile(r"<(/?)([A-Za-z_][\w:.-]*+)")
 _TAG_REST = re.compile(r"""[^"'>]*+(?:"[^"]*+"[^"'>]*+|'[^']*+'[^"'>]*+)*+>""")
 _ATTRIBUTE = re.compile(r"""([\w:.-]++)\s*+=\s*+(?:"([^"]*+)"?|'([^']*+)'?|([^\s"'>]++))""")
 _ENTITY = re.compile(r"&(#x?[0-9A-Fa-f]{1,8}|amp|lt|gt|quot|apos);")
+_COLOUR = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _DECLARES = re.compile(r"<!(?:ENTITY|ATTLIST|ELEMENT)")
@@ -228,7 +229,7 @@ class Recovery:
     def _printable(self, data: str) -> str:
         if _CONTROL.search(data):
             self.wrong["characters that XML forbids"] = None
-            return _CONTROL.sub("\ufffd", data)
+            return _CONTROL.sub("\ufffd", _COLOUR.sub("", data))
         return data
 
 

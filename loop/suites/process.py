@@ -11,7 +11,7 @@ from pathlib import Path
 from loop import guard
 from loop.core.redact import Redactor
 from loop.errors import Wait
-from loop.suites.excerpts import LINE_LIMIT, SECRET_LENGTH
+from loop.suites.excerpts import LINE_LIMIT, SECRET_LENGTH, uncoloured
 from loop.suites.tail import Tail
 
 POLL = 0.05
@@ -56,7 +56,7 @@ class Output:
         return "\n".join(self._last)
 
     def _take(self, raw: bytes) -> None:
-        line = self._redact(raw.decode("utf-8", "replace").rstrip("\r"))
+        line = self._redact(uncoloured(raw.decode("utf-8", "replace").rstrip("\r")))
         if len(raw) > LINE_LIMIT:  # where the tail cut it, a secret may be cut too
             line = line[: min(LINE_LIMIT, max(0, len(line) - SECRET_LENGTH))]
         self._last.append(line)

@@ -14,7 +14,7 @@ from typing import Any
 
 from loop.core.model import Case, CaseAttempt, Outcome
 from loop.core.signatures import signature
-from loop.suites.excerpts import detail_excerpt, message_excerpt
+from loop.suites.excerpts import detail_excerpt, message_excerpt, uncoloured
 from loop.suites.ids import Numbering
 from loop.suites.outcomes import FAILING, Attempt, Phase, attempts_of, repeated, split_attempts
 
@@ -178,7 +178,7 @@ class Record:
     def _message(self, phase: Phase | None) -> str:
         if phase is None or not phase.message:
             return ""
-        message = self._redact(phase.message)
+        message = self._redact(uncoloured(phase.message))
         return message_excerpt(message.removeprefix("Skipped: ") if phase.outcome == "skipped" else message)
 
     def _detail(self, attempt: Attempt) -> str:
@@ -187,7 +187,8 @@ class Record:
             return ""
         # The last report carries what was captured in all phases before it.
         sections = [f"--- {name} ---\n{text}" for name, text in failed[-1].sections]
-        return detail_excerpt(self._redact("\n".join([phase.text for phase in failed] + sections)))
+        text = "\n".join([phase.text for phase in failed] + sections)
+        return detail_excerpt(self._redact(uncoloured(text)))
 
     def _never_began(self) -> Iterator[Case]:
         for nodeid, ids in self._waiting.items():

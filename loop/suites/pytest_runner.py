@@ -1,5 +1,6 @@
 """Runs a pytest suite with the recorder in it: what the recorder streamed is the source, then the exit status."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -16,6 +17,7 @@ from loop.suites.report import Finished, Order, not_started, redacted, spelled
 from loop.suites.tail import Tail
 
 RECORDER = Path(__file__).parent / "recorder"
+RECORD = "record.jsonl"
 OLDEST = (7, 0)
 
 
@@ -26,21 +28,22 @@ def run_pytest(order: Order) -> Finished:
         command = shlex.join(["python3", "-m", "pytest", *(order.suite.pytest or ())])
         return not_started(order, command, _missing_interpreter(order, "was not found"))
     argv = arguments(order, interpreter)
-    record_file = order.scratch / "record.jsonl"
+    record_file = order.scratch / RECORD
+    record_file.unlink(missing_ok=True)  # of an attempt that was killed
     digests = sources.Digests(order.root)
     record = _record(order, digests)
-    pump = _Pump(Tail(record_file), record, order)
-    ended = process.run(
-        argv,
-        cwd=order.workdir,
-        env=environment(order, record_file),
-        output=output,
-        timeout=order.suite.timeout,
-        wait=order.wait,
-        on_child=order.on_child,
-        pump=pump,
-    )
-    pump.close()
+    with contextlib.closing(Tail(record_file)) as tail:
+        ended = process.run(
+            argv,
+            cwd=order.workdir,
+            env=environment(order, record_file),
+            output=output,
+            timeout=order.suite.timeout,
+            wait=order.wait,
+            on_child=order.on_child,
+            pump=_Pump(tail, record, order),
+        )
+    record.close()
     problems = [redacted(problem, order.redact) for problem in _problems(order, interpreter, record, ended, output)]
     return Finished(
         result=SuiteResult(
@@ -103,10 +106,6 @@ class _Pump:
             if not self._told and self._record.expected is not None:
                 self._told = True
                 self._order.on_collected(len(self._record.expected))
-
-    def close(self) -> None:
-        self._tail.close()
-        self._record.close()
 
 
 def _record(order: Order, digests: sources.Digests) -> Record:
@@ -275,6 +274,7 @@ def _never_spoke(order: Order, interpreter: str, ended: Ended, last_lines: str) 
 
 
 _QUESTION = """
+import contextlib
 import json
 try:
     import pytest
