@@ -85,7 +85,7 @@ def _join(state: Path) -> Attachment | None:
 
 def _start(state: Path, cache: Path | None, startup: float | None) -> Attachment:
     ours, theirs = socket.socketpair()
-    command = [sys.executable, "-m", "loop.emulator", "--state", str(state), "--attach-fd", str(theirs.fileno())]
+    command = [sys.executable, "-P", "-m", "loop.emulator", "--state", str(state), "--attach-fd", str(theirs.fileno())]
     command += ["--cache", str(cache)] if cache else []
     command += ["--startup", str(startup)] if startup is not None else []
     with theirs, (state / LOG).open("ab") as log:

@@ -134,14 +134,15 @@ class Builds:
             self._steps(build, deadline)
             build.status = int(Status.SUCCESS)
         except pack.StepFailed as failed:
-            if time.monotonic() > deadline:
+            if build.id in self._cancelled:
+                _cancel(build)
+            elif time.monotonic() > deadline:
                 build.status = int(Status.TIMEOUT)
                 build.status_detail = f"The build did not end within {seconds:g} seconds."
             else:
                 _fail(build, str(failed))
         except Cancelled:
-            build.status = int(Status.CANCELLED)
-            build.status_detail = "The build was cancelled."
+            _cancel(build)
         self._end(operation, build)
 
     def _end(self, operation: str, build: Any) -> None:
@@ -217,6 +218,11 @@ def _fail(build: Any, why: str) -> None:
     build.status_detail = why
     build.failure_info.type_ = int(FailureType.USER_BUILD_STEP)
     build.failure_info.detail = why
+
+
+def _cancel(build: Any) -> None:
+    build.status = int(Status.CANCELLED)
+    build.status_detail = "The build was cancelled."
 
 
 def _part(name: str, index: int) -> str:

@@ -47,7 +47,7 @@ class Requests(RequestHandler):  # type: ignore[misc]
         with LOCK:
             Router(self).handle(self.command)
 
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 (likewise)
 
 
 def serve_storage(folder: Path) -> tuple[Buckets, ThreadingHTTPServer]:

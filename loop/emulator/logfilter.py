@@ -247,7 +247,7 @@ def _comparable(found: Any, wanted: str, path: tuple[str, ...]) -> tuple[Any, An
         return _number(str(found).removesuffix("s")), _number(wanted.removesuffix("s"))
     if isinstance(found, bool):
         return str(found).lower(), wanted.lower()
-    if isinstance(found, int | float) or last in ("status", "requestsize", "responsesize"):
+    if isinstance(found, int | float) or last in ("requestsize", "responsesize"):
         return _number(str(found)), _number(wanted)
     return str(found).lower(), wanted.lower()
 

@@ -205,6 +205,7 @@ class Rollouts:
                     self._store.delete(Kind.REVISION, revision.name)
                 self._store.delete(Kind.SERVICE, name)
                 service.reconciling = False
+                service.delete_time.GetCurrentTime()
                 self._operations.finish(operation, service)
 
 

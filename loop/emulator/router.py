@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 from loop.emulator.heads import LARGEST_HEAD, BadHead, Head, copy_body, copy_until_end, encode, read_head, without_hops
@@ -152,6 +153,7 @@ class Router:
             with contextlib.suppress(ConnectionRefusedError, ConnectionResetError):
                 opened = await asyncio.open_connection("127.0.0.1", instance.port, limit=LARGEST_HEAD)
                 return instance, *opened
+            await _ended(instance)
         return None
 
     async def _instance(self, name: str) -> Instance | None:
@@ -195,6 +197,14 @@ class Router:
         self._logs.write(service.project, "run.googleapis.com/requests", entry)
 
 
+async def _ended(instance: Instance) -> None:
+    """A process that just died refuses connections a moment before its end is known."""
+    for _ in range(100):
+        if not instance.runs:
+            return
+        await asyncio.sleep(0.02)
+
+
 def _begin(key: str, head: Head, writer: asyncio.StreamWriter) -> Exchange:
     peer = writer.get_extra_info("peername")
     trace, span = _trace(head)
@@ -224,6 +234,7 @@ async def _relay(
     head = exchange.head
     their_writer.write(_request_head(exchange))
     body = asyncio.ensure_future(_send_body(exchange, reader, their_writer))
+    body.add_done_callback(lambda sent: None if sent.cancelled() or not sent.exception() else their_writer.close())
     try:
         answer = await _final_head(their_reader, writer)
         exchange.status = int(answer.start[1])
@@ -318,7 +329,7 @@ def _answer(writer: asyncio.StreamWriter, status: int, text: str) -> None:
         ("content-length", str(len(body))),
         ("connection", "close"),
     )
-    writer.write(encode(f"HTTP/1.1 {status} {text.splitlines()[0][:60]}", fields) + body)
+    writer.write(encode(f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", fields) + body)
 
 
 def route_of(service: Any, targets: tuple[Target, ...]) -> Route:

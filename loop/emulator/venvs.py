@@ -6,10 +6,11 @@ A folder without its `complete` mark is half built and is made anew; a lock file
 import fcntl
 import importlib.util
 import os
+import select
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -75,18 +76,35 @@ def _build(folder: Path, tree: Path, say: Say, expired: Callable[[], bool]) -> N
     _run([*pip, "install", *options, "-r", "requirements.txt"], tree, say, expired)
 
 
+def _environment() -> dict[str, str]:
+    # What makes this program importable must not look installed to the one that is built.
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
+def _lines(pipe: int, expired: Callable[[], bool]) -> Iterator[str]:
+    """What is written, line by line without blank ones, until the pipe ends or the time is over."""
+    rest = b""
+    while not expired():
+        if not select.select([pipe], [], [], 0.1)[0]:
+            continue
+        part = os.read(pipe, 65536)
+        if not part:
+            break
+        *whole, rest = (rest + part).split(b"\n")
+        yield from (line.decode(errors="replace").rstrip() for line in whole if line.strip())
+    if rest.strip():
+        yield rest.decode(errors="replace").rstrip()
+
+
 def _run(argv: Sequence[str], cwd: Path, say: Say, expired: Callable[[], bool]) -> None:
-    child = guard.start(argv, cwd=cwd, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    child = guard.start(argv, cwd=cwd, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert child.stdout is not None
     lines: list[str] = []
     with child.stdout:
-        for raw in child.stdout:
-            line = raw.decode(errors="replace").rstrip()
+        for line in _lines(child.stdout.fileno(), expired):
             lines.append(line)
             say(line)
-            if expired():
-                child.kill()
-    status = child.wait()
+    status = child.kill() if expired() else child.wait()
     if status:
-        tail = [line for line in lines if line.strip()][-5:]
+        tail = lines[-5:]
         raise InstallFailed(f"{' '.join(argv[1:4])} ended with exit status {status}: " + " | ".join(tail))

@@ -3,9 +3,12 @@
 A test may use only what `Target` offers, so that the same case can be put to Google with `make live`.
 """
 
+import contextlib
 import io
+import socket
 import tarfile
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -118,7 +121,7 @@ def archive(files: Mapping[str, str]) -> bytes:
 
 
 def clients(grpc_address: str, storage_address: str, project: str, bucket: str) -> Target:
-    channel = grpc.insecure_channel(grpc_address)
+    channel = grpc.intercept_channel(grpc.insecure_channel(grpc_address), Counting())
     bucket_client = storage.Client(
         project=project, credentials=AnonymousCredentials(), client_options={"api_endpoint": storage_address}
     )
@@ -130,11 +133,39 @@ def clients(grpc_address: str, storage_address: str, project: str, bucket: str) 
         logs=LoggingServiceV2Client(transport=LoggingServiceV2GrpcTransport(channel=channel)),
         storage=bucket_client, channel=channel,
     )  # fmt: skip
-    try:
+    with contextlib.suppress(exceptions.Conflict):
         bucket_client.create_bucket(bucket)
-    except exceptions.Conflict:
-        pass
     return target
+
+
+METHODS = {
+    "google.cloud.run.v2.Services": ["CreateService", "GetService", "ListServices", "UpdateService", "DeleteService"],
+    "google.cloud.run.v2.Revisions": ["GetRevision", "ListRevisions", "DeleteRevision"],
+    "google.longrunning.Operations": [
+        "GetOperation", "ListOperations", "WaitOperation", "CancelOperation", "DeleteOperation",
+    ],
+    "google.devtools.cloudbuild.v1.CloudBuild": ["CreateBuild", "GetBuild", "ListBuilds", "CancelBuild"],
+    "google.logging.v2.LoggingServiceV2": ["ListLogEntries"],
+}  # fmt: skip
+"""What is offered; the suite fails if a method of these was never called, and prints how often each was."""
+CALLS: Counter[tuple[str, str]] = Counter()
+
+
+class Counting(grpc.UnaryUnaryClientInterceptor):
+    """Counts each call by method and by the status that it was answered with."""
+
+    def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        answer = continuation(details, request)
+        answer.add_done_callback(lambda call: CALLS.update([(details.method.strip("/"), call.code().name)]))
+        return answer
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if not CALLS:
+        return
+    terminalreporter.section("calls by method and status")
+    for (method, status), count in sorted(CALLS.items()):
+        terminalreporter.write_line(f"{count:5} {status:20} {method}")
 
 
 @pytest.fixture(scope="session")
@@ -151,6 +182,13 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 @pytest.fixture(scope="session")
 def echo_image(target: Target) -> str:
     return target.image("echo", {"Procfile": "web: python main.py\n", "main.py": PORT_ECHO})
+
+
+@pytest.fixture
+def never() -> Iterator[str]:
+    """A requirements.txt whose package index takes every connection and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        yield f"--index-url http://127.0.0.1:{silent.getsockname()[1]}/\nsomething==1\n"
 
 
 @pytest.fixture

@@ -17,7 +17,11 @@ from loop import guard
 from loop.emulator import Endpoints, attach
 from loop.errors import PlatformError
 
-SLEEPER = "import http.server, os\nhttp.server.HTTPServer(('', int(os.environ['PORT'])), http.server.SimpleHTTPRequestHandler).serve_forever()\n"
+SLEEPER = """
+import http.server, os
+port = int(os.environ["PORT"])
+http.server.HTTPServer(("127.0.0.1", port), http.server.SimpleHTTPRequestHandler).serve_forever()
+"""
 CLIENT = """
 import sys, time
 from pathlib import Path

@@ -131,8 +131,8 @@ PARENT = """
     import os, sys, time
     from pathlib import Path
     from loop import guard
-    children = [guard.start(["sh", "-c", "trap '' TERM HUP; sleep 60 & echo $!; wait"], cwd=Path("."), env=dict(os.environ),
-                            stdout=1) for _ in range(3)]
+    script = "trap '' TERM HUP; sleep 60 & echo $!; wait"
+    children = [guard.start(["sh", "-c", script], cwd=Path("."), env=dict(os.environ), stdout=1) for _ in range(3)]
     print("pids", *(child.pid for child in children), flush=True)
     time.sleep(60)
 """

@@ -1,0 +1,117 @@
+"""google.longrunning.Operations: the clients' mixins, and WaitOperation on the wire."""
+
+import threading
+import time
+
+import pytest
+from google.api_core import exceptions
+from google.longrunning import operations_pb2 as lro
+
+SLOW = """
+import http.server, os, time
+time.sleep(1)
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), http.server.BaseHTTPRequestHandler).serve_forever()
+"""
+
+
+@pytest.fixture
+def slow_image(target):
+    return target.image("slow", {"Procfile": "web: python main.py", "main.py": SLOW})
+
+
+def wait_operation(target, name, seconds):
+    call = target.channel.unary_unary(
+        "/google.longrunning.Operations/WaitOperation",
+        request_serializer=lro.WaitOperationRequest.SerializeToString,
+        response_deserializer=lro.Operation.FromString,
+    )
+    request = lro.WaitOperationRequest(name=name)
+    request.timeout.FromMilliseconds(int(seconds * 1000))
+    return call(request)
+
+
+def test_wait_answers_in_the_moment_of_the_end(target, slow_image, name):
+    operation = target.deploy(name, slow_image)
+    waited = wait_operation(target, operation.operation.name, 10)
+    returned = time.time()
+    assert waited.done
+    service = target.wait(operation)
+    assert waited == target.services.get_operation({"name": operation.operation.name})
+    ended = service.terminal_condition.last_transition_time.timestamp()
+    assert returned - ended < 0.1
+
+
+def test_wait_answers_with_what_there_is_when_its_time_is_up(target, slow_image, name):
+    operation = target.deploy(name, slow_image)
+    began = time.monotonic()
+    assert not wait_operation(target, operation.operation.name, 0.2).done
+    assert 0.15 < time.monotonic() - began < 0.8
+    assert operation.metadata.reconciling
+    assert operation.metadata.name == target.service_name(name)
+    target.wait(operation)
+
+
+def test_eight_deployments_run_side_by_side(target, slow_image, name):
+    began = time.monotonic()
+    operations = [target.deploy(f"{name}-{k}", slow_image) for k in range(8)]
+    for operation in operations:
+        target.wait(operation)
+    assert time.monotonic() - began < 4.0  # one alone takes somewhat more than a second
+
+
+def test_many_waits_leave_room_for_other_calls(target, slow_image, name):
+    operation = target.deploy(name, slow_image)
+    waits = [threading.Thread(target=wait_operation, args=(target, operation.operation.name, 5)) for _ in range(30)]
+    for each in waits:
+        each.start()
+    began = time.monotonic()
+    target.services.get_service(name=target.service_name(name))
+    assert time.monotonic() - began < 0.5
+    for each in waits:
+        each.join(10)
+    target.wait(operation)
+
+
+def test_a_failed_operation_carries_its_status(target, name):
+    operation = target.deploy(name, f"{target.repository}/none@sha256:{'1' * 64}")
+    waited = wait_operation(target, operation.operation.name, 10)
+    assert waited.done
+    assert waited.error.code == 5
+    assert "not found" in waited.error.message
+
+
+def test_operations_are_listed_and_deleted(target, slow_image, name):
+    operation = target.deploy(name, slow_image)
+    request = {"name": operation.operation.name}
+    with pytest.raises(exceptions.FailedPrecondition):
+        target.services.delete_operation(request)
+    target.wait(operation)
+    listed = target.services.list_operations({"name": target.location, "page_size": 1000})
+    assert operation.operation.name in {each.name for each in listed.operations}
+    target.services.delete_operation(request)
+    with pytest.raises(exceptions.NotFound):
+        target.services.get_operation(request)
+
+
+def test_cloud_runs_operations_can_not_be_cancelled(target, slow_image, name):
+    operation = target.deploy(name, slow_image)
+    call = target.channel.unary_unary(
+        "/google.longrunning.Operations/CancelOperation",
+        request_serializer=lro.CancelOperationRequest.SerializeToString,
+        response_deserializer=lambda raw: raw,
+    )
+    with pytest.raises(Exception, match="UNIMPLEMENTED"):
+        call(lro.CancelOperationRequest(name=operation.operation.name))
+    target.wait(operation)
+
+
+def test_a_builds_operation_can_be_cancelled(target, name, never):
+    operation = target.submit(name, {"Procfile": "web: x", "requirements.txt": never})
+    target.builds.transport.operations_client.cancel_operation(operation.operation.name)
+    with pytest.raises(exceptions.Cancelled):
+        target.wait(operation)
+
+
+def test_an_unknown_operation_is_not_found(target):
+    with pytest.raises(exceptions.NotFound):
+        target.services.get_operation({"name": f"{target.location}/operations/none"})
