@@ -149,7 +149,8 @@ def _of_results(
             return Said(f"{title}: commit {short_commit(event.commit)} {event.subject}{mark}")
         case DependencyProbed():
             word = "reachable" if event.reachable else "not reachable"
-            return Said(f"{event.dependency}: {word}, {event.detail}", Tone.STEP if event.reachable else Tone.BAD)
+            detail = f", {event.detail}" if event.detail else ""
+            return Said(f"{event.dependency}: {word}{detail}", Tone.STEP if event.reachable else Tone.BAD)
         case SuiteFinished():
             return _suite(event.suite, event.result)
         case ServingChecked():

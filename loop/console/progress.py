@@ -48,8 +48,9 @@ class Progress:
         self._failures.clear()
 
     def output(self, subject: str, line: str) -> None:
-        with self._lock:
-            self._output.append((subject, line))
+        if line.strip():
+            with self._lock:
+                self._output.append((subject, line))
 
     def quiet(self) -> None:
         with self._lock:

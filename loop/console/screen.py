@@ -31,7 +31,7 @@ def screen(state: RunState, progress: Progress, now: datetime, width: int) -> Re
     if iteration:
         parts += [Text(), _services(iteration, now)]
         suites = _suites(state, iteration, progress, now, width)
-        for lines in (list(suites), [*_fixer(iteration), *_output(progress)]):
+        for lines in (list(suites), [*_fixer(iteration), *_output(progress, iteration)]):
             parts += [Text(), *lines] if lines else []
         parts += [Text(), *_iterations(state, width)]
     return Group(*parts)
@@ -100,8 +100,11 @@ def _fixer(iteration: IterationState) -> Iterator[Text]:
         yield Text(f"fixer  working on what {iteration.title} found", no_wrap=True, overflow="ellipsis")
 
 
-def _output(progress: Progress) -> Iterator[Text]:
+def _output(progress: Progress, iteration: IterationState) -> Iterator[Text]:
     for subject, line in progress.lines():
+        # a suite whose cases are counted above says nothing more by its runner's dots
+        if progress.seen(iteration.number, subject).total:
+            continue
         yield Text(f"{subject} | {one_line(line)}", "dim", no_wrap=True, overflow="ellipsis")
 
 

@@ -178,3 +178,15 @@ def test_a_terminal_that_closes_during_a_run_does_not_stop_it(monkeypatch: pytes
         time.sleep(0.01)
     live.close()
     assert out.refused
+
+
+def test_the_last_lines_of_a_build_are_shown_but_no_runner_s_dots_beside_counted_cases() -> None:
+    event, state = during("RunSuite", 2, SUITE)
+    progress = Progress()
+    for subject, text in (("backend", "Successfully built"), ("backend", "  "), (SUITE, "collected 25 items")):
+        progress.output(subject, text)
+    assert "backend | Successfully built" in picture(state, progress, event.at)
+    assert f"{SUITE} | collected 25 items" in picture(state, progress, event.at)
+    progress.case(2, SUITE, Case(id="s::t", outcome=Outcome.PASSED))
+    assert "collected" not in picture(state, progress, event.at)
+    assert "backend | \n" not in picture(state, progress, event.at)

@@ -41,14 +41,14 @@ def clock() -> datetime:
 
 def test_plain_tells_the_seed_history(golden: Callable[[str, str], None]) -> None:
     out = io.StringIO()
-    replay(seed(), Plain(out))
+    replay(seed(), Plain(out, clock))
     golden("plain-seed.txt", out.getvalue())
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_every_plain_line_is_stamped_and_free_of_control_characters(name: str) -> None:
     out = io.StringIO()
-    replay(ALL[name](), Plain(out))
+    replay(ALL[name](), Plain(out, clock))
     assert out.getvalue().endswith("\n")
     for line in out.getvalue().removesuffix("\n").split("\n"):
         datetime.strptime(line[:20], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
@@ -57,14 +57,14 @@ def test_every_plain_line_is_stamped_and_free_of_control_characters(name: str) -
 
 def test_a_failed_start_is_told_with_the_service_s_own_lines() -> None:
     out = io.StringIO()
-    replay(crashing(), Plain(out))
+    replay(crashing(), Plain(out, clock))
     assert "acme-backend-lk7q2zd-0 did not start, the container exited with status 1" in out.getvalue()
     assert "Z   | KeyError: 'JWT_SECRET'\n" in out.getvalue()
 
 
 def test_only_cases_that_did_not_pass_get_a_plain_line() -> None:
     out = io.StringIO()
-    plain = Plain(out)
+    plain = Plain(out, clock)
     for outcome in Outcome:
         plain.case(0, SUITE, Case(id=f"s::{outcome}", outcome=outcome, message="why\nmore"))
     shown = [line.split(" ", 1)[1] for line in out.getvalue().splitlines()]
@@ -88,7 +88,7 @@ class Torn(io.StringIO):
 
 def test_lines_of_many_threads_do_not_mix() -> None:
     out = Torn()
-    plain = Plain(out)
+    plain = Plain(out, clock)
     row = Case(id=OAUTH, outcome=Outcome.FAILED, message="m" * 50)
 
     def work() -> None:
@@ -100,7 +100,7 @@ def test_lines_of_many_threads_do_not_mix() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert set(out.getvalue().splitlines()) == {f"1970-01-01T00:00:00Z failed: {OAUTH} - {'m' * 50}"}
+    assert set(out.getvalue().splitlines()) == {f"2026-11-22T00:00:00Z failed: {OAUTH} - {'m' * 50}"}
     assert len(out.getvalue().splitlines()) == 800
 
 
@@ -120,7 +120,7 @@ def test_the_event_stream_is_one_object_per_event_and_nothing_else() -> None:
     ]
 
 
-@pytest.mark.parametrize("observer", [Plain(Gone()), JsonLines(Gone(), lambda _: "{}")])
+@pytest.mark.parametrize("observer", [Plain(Gone(), clock), JsonLines(Gone(), lambda _: "{}")])
 def test_a_reader_that_went_away_does_not_stop_the_run(observer: Observer) -> None:
     replay(seed(), observer)
     observer.case(0, SUITE, Case(id=OAUTH, outcome=Outcome.FAILED))
@@ -129,7 +129,7 @@ def test_a_reader_that_went_away_does_not_stop_the_run(observer: Observer) -> No
 
 def test_nothing_is_written_after_the_end() -> None:
     out = io.StringIO()
-    plain, lines = Plain(out), JsonLines(out, lambda _: "{}")
+    plain, lines = Plain(out, clock), JsonLines(out, lambda _: "{}")
     plain.close()
     lines.close()
     replay(seed(), plain, lines)
