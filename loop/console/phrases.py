@@ -33,7 +33,17 @@ from loop.core.events import (
 )
 from loop.core.model import PASSING, Judgement, Outcome, SuiteResult, Verdict
 from loop.core.state import RunState
-from loop.core.wording import count, duration, moved, percent, printable, resume_command, short_commit, short_image
+from loop.core.wording import (
+    count,
+    duration,
+    moved,
+    percent,
+    printable,
+    reason,
+    resume_command,
+    short_commit,
+    short_image,
+)
 
 LOG_LINES = 12
 
@@ -89,7 +99,7 @@ def _of_run(
             return Said(f"paused: {event.message}{where}{hint}; then {resume_command(state)}", Tone.BAD)
         case RunEnded():
             tone = Tone.GOOD if event.verdict is Verdict.PASSED else Tone.BAD
-            return Said(f"{state.name} ended, {event.ending}: {event.sentence}", tone)
+            return Said(f"{state.name} ended, {reason(event.ending, event.sentence)}", tone)
 
 
 def _of_service(

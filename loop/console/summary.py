@@ -42,7 +42,7 @@ def iterations(shown: tuple[Row, ...], width: int) -> list[str]:
 def _ending(state: RunState, width: int) -> Iterator[str]:
     emulated = " (on the embedded emulator)" if state.charter.platform.emulated else ""
     if state.ended:
-        yield from wrapped(f"{state.name}{emulated}: {state.ended.ending} - {reason(state.ended.sentence)}", width)
+        yield from wrapped(f"{state.name}{emulated}: {reason(state.ended.ending, state.ended.sentence)}", width)
     elif state.paused:
         where = f" ({state.paused.where})" if state.paused.where else ""
         yield from wrapped(f"{state.name}{emulated}: paused - {sentence(state.paused.message + where)}", width)

@@ -58,13 +58,14 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-_PREFIXES = ("invalid: ", "deploy failed: ", "failed: ", "passed: ")
+_ALREADY_SAID: dict[str, str] = {Ending.INVALID: "invalid", Ending.DEPLOY_FAILING: "deploy failed"}
 
 
-def reason(rule: str) -> str:
-    """A rule without the word that stands before it anyway, as a sentence."""
-    found = next((prefix for prefix in _PREFIXES if rule.startswith(prefix)), "")
-    return sentence(rule[len(found) :])
+def reason(said: str, why: str) -> str:
+    """`goal met - 24/25 meets ...`: a word and its reason, which may begin with that word itself."""
+    words = (said, _ALREADY_SAID.get(said, said))
+    found = next((word for word in words if why.startswith(f"{word}: ")), None)
+    return f"{said} - {sentence(why[len(found) + 2 :] if found else why)}"
 
 
 def next_command(state: RunState) -> str:

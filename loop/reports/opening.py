@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from loop.core.events import RunEnded
 from loop.core.model import Commit, Judgement, Problem, SuiteResult, Verdict
 from loop.core.wording import (
     count,
@@ -15,6 +16,7 @@ from loop.core.wording import (
     reason,
     resume_command,
     rows,
+    sentence,
     short_image,
     stopped,
 )
@@ -127,7 +129,8 @@ def _judged(judgement: Judgement) -> Iterator[Block]:
 
 def verdict(judgement: Judgement) -> Line:
     """With the rule it follows from, which may begin with the verdict's own name."""
-    return line(Strong(judgement.verdict), f" - {reason(judgement.rule)}")
+    word = judgement.verdict.value
+    return line(Strong(word), reason(word, judgement.rule).removeprefix(word))
 
 
 def _counts(judgement: Judgement) -> str:
@@ -156,14 +159,13 @@ def _run_stopped(subject: Subject) -> Iterator[Block]:
         word = "paused" if state.paused else "interrupted"
         yield Paragraph(line(f"The run is {word} and goes on with ", Code(resume_command(state)), "."))
     if state.ended:
-        said = _ending(state.ended.sentence, subject)
-        yield Paragraph(line(Strong("The run ended"), f": {state.ended.ending}{said}"))
+        yield Paragraph(line(Strong("The run ended"), f": {_ending(state.ended, subject)}"))
 
 
-def _ending(said: str, subject: Subject) -> str:
+def _ending(ended: RunEnded, subject: Subject) -> str:
     """Not a second time what the verdict's rule says three lines above."""
     rule = subject.judgement.rule if subject.judgement else ""
-    return "." if said == rule else f" - {reason(said)}"
+    return sentence(ended.ending) if ended.sentence == rule else reason(ended.ending, ended.sentence)
 
 
 def _open(subject: Subject) -> Iterator[Block]:

@@ -79,7 +79,7 @@ def _about(subject: Subject, group: Sequence[Failing]) -> Iterator[Bullet]:
         yield Bullet(line("The cases:"), (*ids, *_more(len(group), _SHOWN_CASES)))
     if first.message:
         yield Bullet(line("Message: ", Code(one_line(first.message))))
-    if first.signature and first.signature != first.message:
+    if first.signature and one_line(first.signature) != one_line(first.message):
         yield Bullet(line("Signature: ", Code(one_line(first.signature))))
     for known in sorted({f.known for f in group if f.known}):
         yield Bullet(line(Strong("Known issue"), f": {known}"))

@@ -134,7 +134,7 @@ def _since(subject: Subject, service: ServiceState) -> str:
     if found is None or not found.run:
         return "as found"
     if found.run != subject.state.uid:
-        return f"from run {found.run}, iteration {found.iteration}"
+        return f"from an earlier run ({found.run})"
     return "since Initial" if found.iteration == "0" else f"since iteration {found.iteration}"
 
 
