@@ -68,12 +68,12 @@ def read(path: Path, *, name: str | None = None) -> Document:
 def _read(document: Document, stream: BinaryIO) -> Document:
     try:
         builder = _by_expat(stream)
-        document.raws, document.flags = builder.raws, builder.flags
+        document.raws, document.flags = builder.raws, list(builder.flags)
         if not builder.junit:
             return _unreadable(document, "no JUnit XML")
         if not builder.raws:
             document.flags.append("no cases")
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the latter two: an encoding that expat can not read
         stream.seek(0)
         _recover(document, stream, str(error))
     except Refused as refusal:
@@ -137,12 +137,15 @@ def _recover(document: Document, stream: BinaryIO, complaint: str) -> None:
     try:
         recovery.read()
     except Refused as refusal:
-        document.flags = builder.flags
+        document.flags = list(builder.flags)
         _unreadable(document, f"refused: {refusal}")
+        return
+    except UnicodeError:  # some codecs take no error handler
+        _unreadable(document, f"its bytes are no {encoding}")
         return
     finally:
         text.detach()  # the file is closed by who opened it
-    document.raws, document.flags = builder.raws, builder.flags
+    document.raws, document.flags = builder.raws, list(builder.flags)
     size = stream.seek(0, io.SEEK_END)
     if size == 0:
         _unreadable(document, "empty")
@@ -191,8 +194,10 @@ def _encoding(stream: BinaryIO) -> tuple[str, str]:
     if declared is None:
         return "utf-8", ""
     try:
-        return codecs.lookup(declared[1].decode()).name, ""
-    except LookupError:
+        name = declared[1].decode()
+        b" ".decode(name)  # refuses what is a codec and no encoding of text
+        return name, ""
+    except (LookupError, UnicodeError):
         return "utf-8", f"unknown encoding {declared[1].decode()}"
 
 

@@ -13,6 +13,7 @@ from loop.suites.durations import seconds
 MAX_DEPTH = 100
 TEXT_LIMIT = 65_536
 """Characters kept of one element's text, half of them from its end."""
+MANY_FLAGS = 100
 
 Attributes = dict[str, str]
 
@@ -161,12 +162,22 @@ class OpenSuite:
     results: list[Result] = field(default_factory=list)
 
 
+class Flags(list[str]):
+    """Bounded: a document may be wrong in a hundred thousand places."""
+
+    def append(self, flag: str) -> None:
+        if len(self) < MANY_FLAGS:
+            super().append(flag)
+        elif len(self) == MANY_FLAGS:
+            super().append("and more of the same kind")
+
+
 class Builder:
     """Receives start, end and text; `raws` and `flags` are what came of it."""
 
     def __init__(self, listen: Callable[[bool], None] = lambda _: None) -> None:
         self.raws: list[Raw] = []
-        self.flags: list[str] = []
+        self.flags = Flags()
         self.junit = False
         """Whether any element of JUnit's was seen."""
         self._listen = listen

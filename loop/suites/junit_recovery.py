@@ -23,7 +23,6 @@ _ENTITY = re.compile(r"&(#x?[0-9A-Fa-f]{1,8}|amp|lt|gt|quot|apos);")
 _COLOUR = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
-_DECLARES = re.compile(r"<!(?:ENTITY|ATTLIST|ELEMENT)")
 
 
 class Recovery:
@@ -112,10 +111,10 @@ class Recovery:
         self._at = found + len(end)
 
     def _doctype(self) -> None:
-        """Its entities are never expanded; a document that declares any is refused."""
+        """A broken document that declares anything of its own is refused; entities are never expanded."""
         while (end := self._buffer.find(">", self._at)) < 0 and self._more():
             pass
-        if _DECLARES.search(self._buffer, self._at):
+        if "[" in self._buffer[self._at : end if end >= 0 else None]:
             raise Refused("the document declares entities or elements of its own")
         self._at = len(self._buffer) if end < 0 else end + 1
 
