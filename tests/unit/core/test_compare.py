@@ -57,6 +57,10 @@ def test_a_failing_case_that_is_skipped_now_is_neither_fixed_nor_still_failing()
     assert (found.fixed, found.still_same, found.still_changed, found.broken) == ((), (), (), ())
 
 
+def test_a_case_that_passed_and_is_skipped_now_is_not_broken() -> None:
+    assert compared({"s::a": OK}, {"s::a": Standing(SKIP)}).broken == ()
+
+
 def test_a_weakened_case_that_passes_again_is_fixed_also_when_it_had_been_deleted() -> None:
     before, weak = {"s::a": Standing(SKIP), "s::f": failed()}, ("s::a", "s::g", "s::h", "s::k")
     now = {"s::a": OK, "s::f": failed(), "s::g": OK, "s::h": failed()}

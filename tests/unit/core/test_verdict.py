@@ -171,6 +171,13 @@ class TestValidity:
         assert found.counts == {PASS: 20, Outcome.NOT_RUN: 5}
         assert found.adjusted == Rate(passed=20, counted=25)
 
+    def test_a_suite_of_which_nothing_ran_is_said_to_be_short_and_its_gate_is_not_met(self) -> None:
+        gated = charter(replace(P1, gate=Gate(pass_rate=Fraction(1))))
+        found = judged([], gated, results={"p1": result(expected=25)})
+        assert found.rule == "invalid: suite p1 ran 0 of the 25 cases that its runner collected"
+        assert [s.gate_met for s in found.suites] == [False]
+        assert [s.gate_met for s in judged([], gated).suites] == [False]
+
     def test_cases_that_never_began_are_invalid_also_when_they_have_rows(self) -> None:
         found = judged([*cases(1), case("n", Outcome.NOT_RUN)], results={"p1": result(expected=2)})
         assert found.rule == "invalid: suite p1 ran 1 of the 2 cases that its runner collected"
@@ -303,6 +310,13 @@ class TestKnownIssues:
         expired = judged(cases(1, 1), charter(known_issues=(issue(until="2026-11-21"),)))
         assert known_failing(expired) == 0
         assert expired.notes == ("known issue p1::bad* (ann) expired on 2026-11-21: 1 case counted plainly",)
+
+    def test_of_an_expired_issue_only_what_it_would_cover_is_counted(self) -> None:
+        rows = [*cases(1, 1), case("bad1", FAIL, "HTTP 500")]
+        assert judged(rows, charter(known_issues=(issue(until="2026-11-21"),))).notes == (
+            "known issue p1::bad* (ann) expired on 2026-11-21: 1 case counted plainly",
+            "known issue p1::bad* (ann) does not cover p1::bad1: HTTP 500",
+        )
 
     def test_a_pass_is_called_out_also_after_the_last_day(self) -> None:
         found = judged([case("bad0"), case("bad1")], charter(known_issues=(issue(until="2026-11-21"),)))
