@@ -92,7 +92,7 @@ def foresee(action: Action, state: RunState) -> tuple[Event, ...]:
     """The event with which the action ends well; nothing for actions that a plan does not reach."""
     match action:
         case PrepareWorktree():
-            return (WorktreeReady(iteration=action.iteration, path=""),)
+            return (WorktreeReady(iteration=action.iteration, path="foreseen"),)
         case BuildImage():
             return (ImageBuilt(iteration=action.iteration, service=action.service, image="to be built"),)
         case DeployRevision():

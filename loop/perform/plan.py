@@ -77,9 +77,12 @@ class _Foretelling:
         for action in wanted:
             if action not in self._running:
                 self._running[action] = self._begin(action)
+        self._running = {action: at for action, at in self._running.items() if action in wanted}
         first = min(self._running, key=lambda a: self._running[a])
         at = self._running.pop(first)
-        for event in foresee(first, self.state):
+        foreseen = foresee(first, self.state)
+        assert foreseen, f"nothing is foreseen of {first}: the plan would never end"
+        for event in foreseen:
             self._fold(replace(event, at=at))
 
     def _begin(self, action: Action) -> datetime:

@@ -13,7 +13,7 @@ from loop.errors import JournalError, LoopError
 from loop.reports.index import index
 from loop.reports.render import Report
 
-_IGNORE = "*\n!.gitignore\n"
+_IGNORE = "*\n"
 
 
 def run_folder(reports: Path, environment: str, run: int) -> Path:

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,15 +178,28 @@ def processes_below(root: Path) -> list[str]:
     return found
 
 
+@pytest.fixture
+def nothing_runs() -> Callable[[Path], None]:
+    """Asserts that within two seconds no process of that folder is alive."""
+
+    def check(root: Path) -> None:
+        assert not remaining(root, 2.0)
+
+    return check
+
+
+def remaining(root: Path, seconds: float) -> list[str]:
+    until = time.monotonic() + seconds
+    while (left := processes_below(root)) and time.monotonic() < until:
+        time.sleep(0.02)
+    return left
+
+
 @pytest.fixture(autouse=True)
 def nothing_left(tmp_path: Path) -> Iterator[None]:
     """Tests leave no process behind; what a test left is ended by its id before the next."""
     yield
-    import time
-
-    until = time.monotonic() + 3.0
-    while (left := processes_below(tmp_path)) and time.monotonic() < until:
-        time.sleep(0.05)
+    left = remaining(tmp_path, 3.0)
     for line in left:
         os.kill(int(line.partition(":")[0]), signal.SIGKILL)
     assert not left

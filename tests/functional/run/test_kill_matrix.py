@@ -8,7 +8,6 @@ For real: `kill -9` of the command line at moments spread over a run.
 import os
 import re
 import signal
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +24,8 @@ from loop.journal import Journal, Run, opened
 from loop.perform import performer
 from loop.perform.setting import Setting
 
-SAMPLE = 7
-"""`make test` crashes at every seventh boundary; `make test-all` at all."""
+SAMPLE = 12
+"""`make test` crashes at every twelfth boundary; `make test-all` at all."""
 BOUNDARIES = 100
 """More than a full run of the tiny stack has; those beyond its last event are not there and counted as such."""
 KILLS = 20
@@ -194,26 +193,26 @@ def test_a_crash_at_any_boundary_changes_nothing_in_the_end(bench: Callable[[], 
     crash_and_resume(bench(), at, after)
 
 
-def test_a_crash_at_every_boundary_of_one_run_changes_nothing_in_the_end(bench: Callable[[], Bench]) -> None:
+def test_crashing_again_and_again_changes_nothing_in_the_end(bench: Callable[[], Bench]) -> None:
     made, crashes = bench(), 0
     state: RunState | None = None
     while state is None:
-        # the resume's own event is the first; crash before what comes next, then after it, so that each is met
-        crasher = Crasher(at=2 + crashes % 3, after=bool(crashes % 2))
+        # the resume's own event is the first, and every action that is begun anew says so: leave room for a step forward
+        crasher = Crasher(at=5 + crashes % 7, after=bool(crashes % 2))
         try:
             state = made.drive(crasher, resumed=True)
         except Crash:
             crashes += 1
-        assert crashes < 300
+        assert crashes < 100
     print(f"{crashes} crashes in one run")
-    assert crashes > 20
+    assert crashes > 8
     assert facts(made, state) == UNDISTURBED
 
 
 # for real
 
 
-def kill_and_resume(stack: Any, moment: int) -> None:
+def kill_and_resume(stack: Any, nothing_runs: Callable[[Path], None], moment: int) -> None:
     child = stack.start("run", "--env", "local", "--json")
     for _ in range(moment):
         if not child.stdout.readline():
@@ -222,28 +221,23 @@ def kill_and_resume(stack: Any, moment: int) -> None:
     child.wait()
     child.stdout.close()
     child.stderr.close()
-    assert_nothing_runs(stack.root)
+    nothing_runs(stack.root)
     resumed = stack.loop("resume", "--env", "local")
     assert resumed.returncode == 0, resumed.stderr + resumed.stdout
     record = stack.record(1, 1)
     assert [row["passed"] for row in record["table"]] == ["2/3", "3/3"], record["table"]
 
 
-def assert_nothing_runs(root: Path) -> None:
-    from conftest import processes_below
-
-    until = time.monotonic() + 2.0
-    while (left := processes_below(root)) and time.monotonic() < until:
-        time.sleep(0.02)
-    assert not left
-
-
 @pytest.mark.parametrize("moment", [3 * n for n in range(1, KILLS + 1) if n % 5 == 2])
-def test_a_killed_command_leaves_no_process_and_resumes(stack: Any, moment: int) -> None:
-    kill_and_resume(stack, moment)
+def test_a_killed_command_leaves_no_process_and_resumes(
+    stack: Any, nothing_runs: Callable[[Path], None], moment: int
+) -> None:
+    kill_and_resume(stack, nothing_runs, moment)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("moment", [3 * n for n in range(1, KILLS + 1) if n % 5 != 2])
-def test_a_killed_command_leaves_no_process_and_resumes_at_any_moment(stack: Any, moment: int) -> None:
-    kill_and_resume(stack, moment)
+def test_a_killed_command_leaves_no_process_and_resumes_at_any_moment(
+    stack: Any, nothing_runs: Callable[[Path], None], moment: int
+) -> None:
+    kill_and_resume(stack, nothing_runs, moment)

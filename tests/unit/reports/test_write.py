@@ -67,7 +67,7 @@ def test_evidence_stays_below_its_folder(tmp_path: Path, name: str) -> None:
 def test_the_clone_stays_clean_until_somebody_wants_to_commit_reports(tmp_path: Path, report: Report) -> None:
     write_report(tmp_path, report)
     ignore = tmp_path / ".gitignore"
-    assert ignore.read_text() == "*\n!.gitignore\n"
+    assert ignore.read_text() == "*\n"
     write_index(tmp_path, [])
     ignore.unlink()
     write_report(tmp_path, report)
