@@ -182,8 +182,8 @@ def _index_copy(repo: Repository) -> Iterator[Mapping[str, str]]:
 def _stage(repo: Repository, index: Mapping[str, str], excluding: Collection[str]) -> None:
     run(repo, "add", "--update", "--", ".", env=index)
     listed: Answer = run(repo, "ls-files", "--others", "--exclude-standard", "-z", env=index)
-    # A path that ends in a slash is a repository inside this one; `git add` would refuse it while it has no commit.
-    wanted = [p for p in fields(listed.out) if not (p.endswith("/") or _within(p, (*OURS, *excluding)))]
+    wanted = [path for path in fields(listed.out) if not _within(path, (*OURS, *excluding))]
+    # Unlike `git add`, this passes over a repository inside this one (`path/`), whether it has a commit or not.
     paths = b"".join(encode(path) + b"\0" for path in wanted)
     run(repo, "update-index", "--add", "--remove", "-z", "--stdin", stdin=paths, env=index)
 

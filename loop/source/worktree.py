@@ -9,7 +9,7 @@ import os
 import shutil
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -192,14 +192,15 @@ def _open_up(root: Path) -> None:
 
 
 def _linked(place: Worktree, commit: str, link: Sequence[str]) -> Worktree:
-    wanted = [os.path.normpath(name) for name in link]
-    links = tuple(name for name in wanted if _linkable(place, commit, name))
+    links = []
+    for name in map(os.path.normpath, link):
+        if _linkable(place, commit, name):
+            there = place.path / name
+            there.parent.mkdir(parents=True, exist_ok=True)
+            there.symlink_to(place.user.root / name)
+            links.append(name)
     _write_excludes(place, links)
-    for name in links:
-        there = place.path / name
-        there.parent.mkdir(parents=True, exist_ok=True)
-        there.symlink_to(place.user.root / name)
-    return Worktree(user=place.user, tree=place.tree, uid=place.uid, branch=place.branch, links=links)
+    return replace(place, links=tuple(links))
 
 
 def _linkable(place: Worktree, commit: str, name: str) -> bool:

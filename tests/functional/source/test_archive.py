@@ -78,6 +78,7 @@ def test_the_same_content_gives_the_same_bytes_in_another_clone(
     second = source.archive(other, source.head(other), "services/web", tmp_path / "two.tar.gz")
     assert first == second
     assert (tmp_path / "one.tar.gz").read_bytes() == (tmp_path / "two.tar.gz").read_bytes()
+    assert (tmp_path / "one.tar.gz").read_bytes()[4:8] == bytes(4), "the time of packing is in the gzip header"
     assert first.size == (tmp_path / "one.tar.gz").stat().st_size
 
 

@@ -179,8 +179,7 @@ def test_another_branch_that_descends_is_taken(place: source.Worktree, git: Git)
 
 def test_a_removed_git_file_does_not_lead_into_the_users_tree(place: source.Worktree, git: Git, write: Write) -> None:
     write({"users.txt": "the user's own work"})
-    with pytest.raises(subprocess.CalledProcessError):
-        fixer(place, "rm .git; echo fix > services/web/app.py; git commit -qam 'To whom?'")
+    fixer(place, "rm .git; echo fix > services/web/app.py; ! git rev-parse --git-dir; cd services; ! git status")
     found = gather(place)
     assert found.files == ("services/web/app.py",)
     assert git("rev-parse", "main") == git("rev-parse", f"{found.commit}~1")

@@ -130,7 +130,11 @@ def test_a_repository_inside_the_tree_does_not_stop_a_snapshot(repo: source.Repo
     (repo.root / "inner").mkdir()
     git("init", "--quiet", at=repo.root / "inner")
     write({"inner/file": "x", "new.txt": "x"})
-    assert "inner" not in git("ls-tree", "-r", "--name-only", source.snapshot(repo, "Uncommitted changes"))
+    for _ in ("without a commit", "with one"):
+        listed = git("ls-tree", "-r", "--name-only", source.snapshot(repo, "Uncommitted changes")).split()
+        assert "new.txt" in listed
+        assert not [path for path in listed if path.startswith("inner")]
+        git("commit", "--quiet", "--allow-empty", "-m", "Inner", at=repo.root / "inner")
 
 
 def test_the_users_hooks_do_not_run(repo: source.Repository, write: Write, tmp_path: Path) -> None:

@@ -65,6 +65,15 @@ def test_commits_beyond_are_kept_before_the_branch_is_put_back(repo: source.Repo
     assert "abandoned-2" not in git("for-each-ref")
 
 
+def test_commits_are_kept_also_where_another_branch_is_checked_out(repo: source.Repository, git: Git) -> None:
+    place = make(repo)
+    git("commit", "--quiet", "--allow-empty", "-m", "On the run's branch", at=place.path)
+    beyond = git("rev-parse", "HEAD", at=place.path)
+    git("switch", "--quiet", "--detach", "main", at=place.path)
+    make(repo)
+    assert git("rev-parse", f"refs/loop/{UID}/abandoned-1") == beyond
+
+
 def test_commits_that_an_iteration_keeps_are_not_abandoned(repo: source.Repository, git: Git) -> None:
     place = make(repo)
     git("commit", "--quiet", "--allow-empty", "-m", "A fix", at=place.path)
@@ -157,6 +166,21 @@ def test_links_lead_to_the_users_tree_and_are_no_change(repo: source.Repository,
     assert again.links == ("node_modules",)
     assert (repo.root / "web/.venv/x").exists()
     assert not (place.path / "web").exists()
+
+
+def test_links_named_twice_or_inside_each_other_are_made_once(repo: source.Repository, git: Git, write: Write) -> None:
+    write({"cache/deep/file": "x"})
+    place = make(repo, link=("cache", "./cache/", "cache/deep"))
+    assert place.links == ("cache",)
+    assert sorted(p.name for p in (repo.root / "cache/deep").iterdir()) == ["file"]
+
+
+def test_what_the_user_tracks_is_not_linked(repo: source.Repository, git: Git, write: Write) -> None:
+    before = source.head(repo)
+    write({"later/file": "x"})
+    git("add", "later")
+    git("commit", "--quiet", "-m", "Later")
+    assert make(repo, before, link=("later",)).links == ()
 
 
 def test_a_link_gives_way_to_what_the_commit_holds(repo: source.Repository, git: Git, write: Write) -> None:
