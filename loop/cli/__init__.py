@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from loop.cli import config, emulator, look, run
+from loop.cli import config, emulator, look, results, run
 from loop.errors import ConfigError, LoopError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command()(look.status)
 app.command()(look.history)
 app.command()(look.show)
 app.command()(look.report)
+app.command()(results.results)
 app.add_typer(config.app, name="config", help="Check, show and explain configurations.")
 app.command()(emulator.emulator)
 
@@ -41,8 +42,10 @@ def main() -> None:
 
 
 def _shown(error: LoopError) -> str:
+    from loop.core.redact import Redactor
+
     what = error.problems if isinstance(error, ConfigError) else (error.message,)
     lines = [f"error: {sentence}" for sentence in what]
     lines += [f"where: {error.where}"] if error.where else []
     lines += [f"hint: {error.hint}"] if error.hint else []
-    return "\n".join(lines) + "\n"
+    return Redactor({})("\n".join(lines)) + "\n"

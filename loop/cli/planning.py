@@ -11,13 +11,12 @@ from loop.console.listing import plan as as_text
 from loop.core.actions import BuildImage, DeployRevision, ProbeService, RunSuite, subject
 from loop.core.events import RunStarted
 from loop.core.foresee import Durations, durations
-from loop.core.redact import Redactor
 from loop.core.state import IterationState, begin
 from loop.engine import utc_now
 from loop.journal import Journal, Run
 from loop.perform import performer
 from loop.perform.plan import Plan, plan
-from loop.perform.setting import Setting
+from loop.perform.setting import Mask, Setting
 
 _RUNS = 10
 """Runs of the environment that the forecast looks back to."""
@@ -33,7 +32,7 @@ def planned(environment: str, ref: str | None, *, width: int) -> str:
         setting = Setting(
             repository=repo,
             variables=dict(os.environ),
-            redact=Redactor(config.secrets(loaded.environment, os.environ)),
+            redact=Mask(),
             platform=connector(charter.platform, repo, stack),
             clock=utc_now,
         )

@@ -18,14 +18,13 @@ from loop import cloud, config, source
 from loop.console.observer import Observer
 from loop.core.environment import Charter, Environment, PlatformTarget
 from loop.core.events import Event, RunResumed, RunStarted
-from loop.core.redact import Redactor
 from loop.core.state import RunState
 from loop.engine import Engine, utc_now
 from loop.errors import UsageError
 from loop.journal import Journal, Lease, Run, opened
 from loop.journal.lease import me, pause
 from loop.perform import performer
-from loop.perform.setting import Setting
+from loop.perform.setting import Mask, Setting
 
 JOURNAL = "sqlite:///.loop/journal.db"
 _UID = "abcdefghijklmnopqrstuvwxyz234567"
@@ -60,7 +59,6 @@ class Session:
         self._journal = journal
         self._stack = stack
         self._variables: Mapping[str, str] = dict(os.environ)
-        self._redact = Redactor(config.secrets(self._environment, self._variables))
 
     @classmethod
     def opened(cls, environment: str, *, wait: bool) -> "Session":
@@ -142,7 +140,7 @@ class Session:
         from loop.cli.display import observers, print_summary
 
         seen: Sequence[Observer] = observers(run.name, self._journal.count(run), json=json)
-        engine = Engine(self._journal, run, performer(self._setting()), observers=seen)
+        engine = Engine(self._journal, run, performer(self._setting(self._journal.state(run))), observers=seen)
         with _Signals(engine.interrupt):
             try:
                 for event in first:
@@ -154,14 +152,18 @@ class Session:
         print_summary(state, json=json)
         return exit_code(state)
 
-    def _setting(self) -> Setting:
-        return Setting(
+    def _setting(self, state: RunState) -> Setting:
+        setting = Setting(
             repository=self._repo,
             variables=self._variables,
-            redact=self._redact,
-            platform=connector(self._environment.charter.platform, self._repo, self._stack),
+            redact=Mask(),
+            platform=connector(state.charter.platform, self._repo, self._stack),
             clock=utc_now,
         )
+        setting.learn_secrets(self._environment)
+        if state.current:
+            setting.learn_secrets(Environment(charter=state.charter, services=state.current.definitions))
+        return setting
 
 
 def connector(target: PlatformTarget, repo: source.Repository, stack: ExitStack) -> Callable[[], cloud.Platform]:

@@ -7,8 +7,25 @@ from pathlib import Path
 
 from loop import config, source
 from loop.cloud import Platform
-from loop.core.environment import Service
+from loop.core.environment import Environment, Service
+from loop.core.redact import Redactor
 from loop.core.state import IterationState, RunState
+
+
+class Mask:
+    """Takes secrets out of text. Learns further ones: a fix may bring a service that names a new secret."""
+
+    def __init__(self) -> None:
+        self._secrets: dict[str, str] = {}
+        self._redactor = Redactor({})
+
+    def learn(self, secrets: Mapping[str, str]) -> None:
+        if not secrets.items() <= self._secrets.items():
+            self._secrets |= secrets
+            self._redactor = Redactor(self._secrets)
+
+    def __call__(self, text: str) -> str:
+        return self._redactor(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +34,7 @@ class Setting:
     """The user's; only read, but for `.loop/`, `reports/`, refs and branches of ours."""
     variables: Mapping[str, str]
     """The environment of the command."""
-    redact: Callable[[str], str]
+    redact: Mask
     platform: Callable[[], Platform]
     """Connects at the first call; Google's clients are not imported before."""
     clock: Callable[[], datetime]
@@ -34,6 +51,10 @@ class Setting:
     @property
     def reports(self) -> Path:
         return self.root / "reports"
+
+    def learn_secrets(self, environment: Environment) -> None:
+        """From now on the secrets that this configuration names are masked wherever text is written."""
+        self.redact.learn(config.secrets(environment, self.variables))
 
     def scratch(self, state: RunState, *names: str) -> Path:
         """A folder of the run for raw output, readable by its owner only; removed once ingested."""

@@ -19,6 +19,7 @@ def resolve(action: ResolveSource, setting: Setting, emit: Emit) -> None:
     state, repo = emit.state, setting.repository
     start = _starting_point(state, repo)
     environment = environment_at(state.environment, start.commit, setting)
+    setting.learn_secrets(environment)
     details = source.details(repo, start.commit)
     emit(
         IterationStarted(

@@ -37,7 +37,7 @@ _SIGNED = frozenset({Outcome.FAILED, Outcome.ERROR})
 def run(action: RunSuite, setting: Setting, emit: Emit) -> None:
     state = emit.state
     it = state.iteration(action.iteration)
-    suite = next(s for s in state.suites if s.name == action.suite)
+    suite = _revealed(next(s for s in state.suites if s.name == action.suite), it, setting)
     ended("RunSuite", it.number, suite.name, emit)
     batch = Batch(iteration=it.number, suite=suite.name, attempt=emit.attempt)
     rows = _Rows(batch, emit)
@@ -144,6 +144,11 @@ def _failing(case: Case) -> Failing:
     return Failing(id=case.id, outcome=case.outcome, signature=case.signature, message=case.message[:300])
 
 
+def _revealed(suite: Suite, it: IterationState, setting: Setting) -> Suite:
+    """Arguments may name a service's address (`--base-url ${services.web.url}`)."""
+    return replace(suite, pytest=suite.pytest and tuple(setting.reveal(text, it) for text in suite.pytest))
+
+
 def _environment(suite: Suite, state: RunState, it: IterationState, setting: Setting) -> Mapping[str, str]:
     urls = {f"LOOP_URL_{name.upper().replace('-', '_')}": s.url for name, s in it.services.items()}
     own = {name: setting.reveal(text, it) for name, text in suite.env.items()}
@@ -175,7 +180,8 @@ def _reached(dependency: Dependency, it: IterationState, setting: Setting) -> Ca
         host, _, port = setting.reveal(dependency.tcp, it).rpartition(":")
         return lambda: _connected(host.strip("[]"), int(port))
     url = setting.reveal(dependency.http or "", it)
-    return lambda: _expected(url, dependency.expect)
+    expect = {key: setting.reveal(text, it) for key, text in dependency.expect.items()}
+    return lambda: _expected(url, expect)
 
 
 def _connected(host: str, port: int) -> str:

@@ -1,5 +1,5 @@
-"""What goes wrong in a real loop: each fault ends with a sentence that names its cause, the right verdict and exit code,
-and a report where there is an iteration.
+"""What goes wrong in a real loop: each fault ends with a sentence that names its cause, the right verdict and exit
+code, and a report where there is an iteration.
 """
 
 import json
@@ -39,7 +39,7 @@ def test_a_service_that_never_listens_is_a_failed_deployment(stack: Any) -> None
 def test_a_service_whose_health_stays_red_is_a_failed_deployment(stack: Any) -> None:
     sick = stack.read("services/a/app.py").replace("send_response(200)", "send_response(500)")
     stack.write("services/a/app.py", sick.replace('"answer": ANSWER', '"answer": "migration missing"'))
-    stack.configure("{source: services/a, health: /health}", "{source: services/a, health: {path: /health, within: 1s}}")
+    stack.configure("a, health: /health}", "a, health: {path: /health, within: 1s}}")
     report = ended(stack, 1, "deploy failing", "HTTP 500")
     assert "migration missing" in report
 
@@ -59,7 +59,8 @@ def test_a_suite_that_collects_nothing_is_invalid(stack: Any) -> None:
 
 def test_a_suite_killed_halfway_is_invalid_and_keeps_its_finished_cases(stack: Any) -> None:
     text = stack.read("tests/test_smoke.py")
-    stack.write("tests/test_smoke.py", text + "\n\ndef test_z_dies():\n    os.kill(os.getpid(), 9)\n\ndef test_zz():\n    pass\n")
+    dying = "\n\ndef test_z_dies():\n    os.kill(os.getpid(), 9)\n\ndef test_zz():\n    pass\n"
+    stack.write("tests/test_smoke.py", text + dying)
     ended(stack, 4, "smoke", "signal 9")
     counts = stack.record(1, 0)["judgement"]["counts"]
     assert counts == {"passed": 2, "failed": 1, "unfinished": 1, "not run": 1}
@@ -67,7 +68,9 @@ def test_a_suite_killed_halfway_is_invalid_and_keeps_its_finished_cases(stack: A
 
 def test_a_suite_that_runs_out_of_time_is_invalid(stack: Any) -> None:
     stack.configure("timeout: 60s", "timeout: 3s")
-    stack.write("tests/test_smoke.py", "import time\n\ndef test_fast():\n    pass\n\ndef test_slow():\n    time.sleep(100)\n")
+    stack.write(
+        "tests/test_smoke.py", "import time\n\ndef test_fast():\n    pass\n\ndef test_slow():\n    time.sleep(100)\n"
+    )
     ended(stack, 4, "smoke", "3 s")
     assert stack.record(1, 0)["judgement"]["counts"] == {"passed": 1, "unfinished": 1}
 
@@ -132,7 +135,7 @@ def test_a_second_run_is_refused_while_the_first_holds_the_environment(stack: An
             break
     second = stack.loop("run", "--env", "local")
     first.terminate()
-    output, _ = first.communicate()
+    first.communicate()
     assert second.returncode == 6
     assert str(first.pid) in second.stderr
     assert first.returncode == 130

@@ -17,12 +17,11 @@ import pytest
 
 from loop import cloud, config, emulator, source
 from loop.core.events import Event, RunResumed, RunStarted
-from loop.core.redact import Redactor
 from loop.core.state import RunState
 from loop.engine import Engine, utc_now
 from loop.journal import Journal, Run, opened
 from loop.perform import performer
-from loop.perform.setting import Setting
+from loop.perform.setting import Mask, Setting
 
 SAMPLE = 12
 """`make test` crashes at every twelfth boundary; `make test-all` at all."""
@@ -107,7 +106,7 @@ def bench(
         charter = loaded.environment.charter
         platform = cloud.connect(charter.platform, shared_emulator)
         setting = Setting(
-            repository=repo, variables=dict(os.environ), redact=Redactor({}), platform=lambda: platform, clock=utc_now
+            repository=repo, variables=dict(os.environ), redact=Mask(), platform=lambda: platform, clock=utc_now
         )
         event = RunStarted(at=utc_now(), environment="local", number=1, uid="aaaaaa", charter=charter)
         made.append(Bench(journal, journal.start(event), setting, platform, shared_emulator.grpc))
@@ -197,7 +196,7 @@ def test_crashing_again_and_again_changes_nothing_in_the_end(bench: Callable[[],
     made, crashes = bench(), 0
     state: RunState | None = None
     while state is None:
-        # the resume's own event is the first, and every action that is begun anew says so: leave room for a step forward
+        # the resume's own event is the first, and every action begun anew says so: leave room for a step
         crasher = Crasher(at=5 + crashes % 7, after=bool(crashes % 2))
         try:
             state = made.drive(crasher, resumed=True)
