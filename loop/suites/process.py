@@ -46,7 +46,8 @@ class Output:
             self._take(line)
 
     def finish(self) -> None:
-        self.pump()
+        for line in self._tail.lines(chunks=None):
+            self._take(line)
         rest = self._tail.last()
         if rest:
             self._take(rest)
@@ -92,7 +93,6 @@ def run(
     finally:
         status = child.stop(GRACE)
         output.finish()
-        pump()
     return Ended(status=status, seconds=time.monotonic() - began, timed_out=timed_out)
 
 

@@ -14,7 +14,7 @@ from loop.suites.outcomes import FAILING
 from loop.suites.process import Ended
 from loop.suites.pytest_record import Record
 from loop.suites.report import Finished, Order, not_started, redacted, spelled
-from loop.suites.tail import Tail
+from loop.suites.tail import TURN, Tail
 
 RECORDER = Path(__file__).parent / "recorder"
 RECORD = "record.jsonl"
@@ -33,6 +33,7 @@ def run_pytest(order: Order) -> Finished:
     digests = sources.Digests(order.root)
     record = _record(order, digests)
     with contextlib.closing(Tail(record_file)) as tail:
+        pump = _Pump(tail, record, order)
         ended = process.run(
             argv,
             cwd=order.workdir,
@@ -41,8 +42,9 @@ def run_pytest(order: Order) -> Finished:
             timeout=order.suite.timeout,
             wait=order.wait,
             on_child=order.on_child,
-            pump=_Pump(tail, record, order),
+            pump=pump,
         )
+        pump(chunks=None)
     record.close()
     problems = [redacted(problem, order.redact) for problem in _problems(order, interpreter, record, ended, output)]
     return Finished(
@@ -100,8 +102,8 @@ class _Pump:
         self._order = order
         self._told = False
 
-    def __call__(self) -> None:
-        for line in self._tail.lines():
+    def __call__(self, *, chunks: int | None = TURN) -> None:
+        for line in self._tail.lines(chunks=chunks):
             self._record.feed(line)
             if not self._told and self._record.expected is not None:
                 self._told = True
@@ -208,6 +210,9 @@ def _told_by_exit(name: str, record: Record, ended: Ended, last_lines: str) -> P
     if status == 2:
         sentence = f"Suite {name}: pytest was interrupted (exit status 2: {record.stopped});{_left_over(record)}"
         return Problem(kind=ProblemKind.RUNNER_DIED, sentence=sentence, output=last_lines)
+    if status == 0 and record.counts[Outcome.NOT_RUN]:
+        sentence = f"Suite {name}: pytest ended with exit status 0, but{_left_over(record)}"
+        return Problem(kind=ProblemKind.EXIT_STATUS, sentence=sentence, output=last_lines)
     if status != 0 and not any(record.counts[outcome] for outcome in FAILING):
         sentence = f"Suite {name}: pytest ended with exit status {status}, but no case failed."
         return Problem(kind=ProblemKind.EXIT_STATUS, sentence=sentence, output=last_lines)

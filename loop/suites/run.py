@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from loop.core.environment import Suite
-from loop.core.model import Case
+from loop.core.model import Case, Problem, ProblemKind
 from loop.errors import Wait
 from loop.guard import Child
 from loop.suites.command_runner import run_command, set_up
 from loop.suites.pytest_runner import run_pytest
-from loop.suites.report import Finished, Order
+from loop.suites.report import Finished, Order, not_started
 
 
 def run_suite(
@@ -44,7 +44,14 @@ def run_suite(
         redact=redact,
         wait=wait,
     )
+    if not order.workdir.is_dir():
+        return not_started(order, "", _no_workdir(suite))
     failed = set_up(order)
     if failed is not None:
         return failed
     return run_command(order) if suite.pytest is None else run_pytest(order)
+
+
+def _no_workdir(suite: Suite) -> Problem:
+    sentence = f"Suite {suite.name}: its `workdir:` {suite.workdir} is no folder of the tested commit."
+    return Problem(kind=ProblemKind.SETUP_FAILED, sentence=sentence)

@@ -1,10 +1,13 @@
 """Reads a file while another process appends to it. Text is handed on by whole lines, so that no secret is split."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 CHUNK = 1 << 20
+TURN = 8
+"""Chunks of one turn: a child that never stops writing may not keep its reader from looking at the clock."""
 
 
 class Tail:
@@ -15,9 +18,13 @@ class Tail:
         self._file: BinaryIO | None = None
         self._rest = b""
 
-    def lines(self) -> Iterator[bytes]:
-        """The lines that were completed since the last call, without their ends."""
-        while chunk := self._read():
+    def lines(self, *, chunks: int | None = TURN) -> Iterator[bytes]:
+        """The lines that were completed since the last call, without their ends; None reads to the file's end."""
+        turn = itertools.count() if chunks is None else range(chunks)
+        for _ in turn:
+            chunk = self._read()
+            if not chunk:
+                return
             parts = (self._rest + chunk).split(b"\n")
             self._rest = self._bounded(parts.pop())
             yield from map(self._bounded, parts)

@@ -394,3 +394,44 @@ def test_the_suites_setup_comes_first_and_its_failure_is_told(project) -> None:
     assert ran.kinds == [ProblemKind.SETUP_FAILED]
     assert ran.result.problems[0].output == "no disk"
     assert ran.cases == []
+
+
+def test_a_missing_workdir_is_named(project) -> None:
+    ran = project.pytest("test_a.py", workdir="gone")
+    assert ran.kinds == [ProblemKind.SETUP_FAILED]
+    assert "gone" in ran.result.problems[0].sentence
+
+
+def test_a_suite_that_only_collects_carries_no_verdict(project) -> None:
+    project.write(test_a="def test_x(): pass")
+    ran = project.pytest("test_a.py", "--collect-only")
+    assert ran.kinds == [ProblemKind.EXIT_STATUS]
+    assert ran.outcomes == {"test_a.py::test_x": "not run"}
+
+
+@pytest.mark.skipif(not hasattr(pytest, "Subtests"), reason="this pytest has no subtests")
+def test_a_failed_subtest_fails_its_case_once(project) -> None:
+    project.write(
+        test_a="""
+def test_bad(subtests):
+    with subtests.test("one"): assert False, "in a part"
+    with subtests.test("two"): pass
+def test_good(subtests):
+    with subtests.test("one"): pass
+"""
+    )
+    ran = project.pytest("test_a.py")
+    assert ran.outcomes == {"test_a.py::test_bad": "failed", "test_a.py::test_good": "passed"}
+    assert ran.kinds == []
+
+
+def test_a_project_that_turns_warnings_into_errors_notices_nothing(project) -> None:
+    project.file("pytest.ini", "[pytest]\nfilterwarnings = error\naddopts = --strict-config --strict-markers\n")
+    project.write(test_a="import urllib.request\ndef test_x(loop_trace): import http.client")
+    assert project.pytest("test_a.py", "-W", "error").outcomes == {"test_a.py::test_x": "passed"}
+
+
+def test_a_runner_that_never_stops_writing_is_stopped_in_time(project) -> None:
+    ran = project.command("while :; do echo noise; done", timeout=1.0)
+    assert ran.kinds == [ProblemKind.TIMED_OUT]
+    assert ran.result.seconds < 20
