@@ -233,7 +233,7 @@ class TestValidity:
         found = judged({}, problems=(down,))
         assert found.problems == (down,)
         assert (found.raw, found.adjusted) == (None, None)
-        assert [s.suite for s in found.suites] == ["p1"]
+        assert [(s.suite, s.seconds) for s in found.suites] == [("p1", 0.0)]
 
     def test_a_suite_without_a_result_and_without_a_reason_is_itself_the_reason(self) -> None:
         found = judged({"p1": cases(1)}, charter(P1, OTHER))
@@ -365,6 +365,13 @@ class TestWeakened:
             "goal not met: 1/5 (20%) is below pass rate >= 96%, "
             "with 4 cases weakened (p1::good1, p1::good2, p1::good3 and 1 more)"
         )
+
+    def test_three_cases_are_all_named(self) -> None:
+        found = judged(cases(1), results={"p1": result(expected=1)}, history=History(baseline=earlier(cases(4))))
+        assert found.rule.endswith("with 3 cases weakened (p1::good1, p1::good2, p1::good3)")
+        rows = [*cases(24), *(case(f"bad{i}", FAIL, "HTTP 500") for i in range(3))]
+        notes = judged(rows, charter(known_issues=(issue(),))).notes
+        assert [note.endswith("p1::bad2: HTTP 500") for note in notes] == [True]
 
     def test_a_case_stays_weakened_when_its_weak_iteration_has_become_the_baseline(self) -> None:
         rows = [*cases(24), case("good24", Outcome.SKIPPED)]
