@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from google.cloud.devtools.cloudbuild_v1 import types
 from google.longrunning import operations_pb2 as lro
 from google.protobuf import json_format
 
@@ -18,6 +17,7 @@ from loop.emulator.images import Image, Images, with_tag
 from loop.emulator.logfilter import FilterError, parse
 from loop.emulator.logs import Logs
 from loop.emulator.operations import Operations
+from loop.emulator.protos import cloudbuild as types
 from loop.emulator.store import Kind, Store
 from loop.emulator.wire import Method, invalid, not_found, precondition, shape
 

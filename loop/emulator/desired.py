@@ -6,10 +6,10 @@ Field rules are those of the comments in google/cloud/run/v2/service.proto and i
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from google.cloud.run_v2 import types
 from google.protobuf import field_mask_pb2
 
 from loop.emulator.names import ServiceName, check_revision_id, check_tag
+from loop.emulator.protos import run as types
 from loop.emulator.wire import Refused, invalid, shape
 
 Service = shape(types.Service)

@@ -12,15 +12,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from google.cloud.logging_v2.types import log_entry, logging
 from google.protobuf import json_format
 
 from loop.emulator.logfilter import AllOf, Comparison, Entry, FilterError, Test, parse
+from loop.emulator.protos import logging
 from loop.emulator.wire import Method, invalid, shape
 
 ListLogEntriesRequest = shape(logging.ListLogEntriesRequest)
 ListLogEntriesResponse = shape(logging.ListLogEntriesResponse)
-LogEntry = shape(log_entry.LogEntry)
+LogEntry = shape(logging.LogEntry)
 KEPT = timedelta(days=30)
 LARGEST_PAGE = 1000
 COLUMNS = {
@@ -51,6 +51,7 @@ def stamp(at: datetime) -> str:
 class Logs:
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
+        self._closed = False
         self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._database.execute("pragma journal_mode = wal")
         self._database.execute("pragma synchronous = normal")
@@ -59,6 +60,7 @@ class Logs:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             self._database.close()
 
     def write(self, project: str, log: str, entry: Entry) -> None:
@@ -77,6 +79,8 @@ class Logs:
             entry.get("trace"), json.dumps(entry),
         )  # fmt: skip
         with self._lock:
+            if self._closed:
+                return  # a last line of a process that is being stopped together with the emulator
             self._database.execute(
                 "insert into entry (at, project, log, service, revision, trace, body) values (?, ?, ?, ?, ?, ?, ?)", row
             )

@@ -80,19 +80,19 @@ class Rollouts:
 
     def _run(self, rollout: Rollout) -> None:
         with self._turns[rollout.service]:
-            service = self._store.get(Kind.SERVICE, rollout.service, Service)
-            if service is None:
-                gone = Service(name=rollout.service)
-                self._operations.fail(rollout.operation, grpc.StatusCode.ABORTED, "The service was deleted.", gone)
+            asked = Service()  # as this change left it: a later one may have been accepted, and has its own turn
+            self._operations.read(rollout.operation).metadata.Unpack(asked)
+            if self._store.get(Kind.SERVICE, rollout.service, Service) is None:
+                self._operations.fail(rollout.operation, grpc.StatusCode.ABORTED, "The service was deleted.", asked)
                 return
             try:
                 if rollout.revision:
                     self._start(rollout.revision)
-                self._check_targets(service)
+                self._check_targets(asked)
             except StartFailed as failed:
                 self._fail(rollout, failed)
                 return
-            self._succeed(rollout, service)
+            self._succeed(rollout, asked)
 
     def _start(self, name: str) -> None:
         revision = self._store.get(Kind.REVISION, name, Revision)
@@ -126,19 +126,16 @@ class Rollouts:
         self._store.put(Kind.REVISION, revision.name, revision)
 
     def _check_targets(self, service: Any) -> None:
+        latest = service.latest_created_revision.rpartition("/")[2]
         for target in service.traffic:
-            if not target.revision:
-                continue
-            revision = self._store.get(Kind.REVISION, f"{service.name}/revisions/{target.revision}", Revision)
+            short = target.revision or latest
+            revision = self._store.get(Kind.REVISION, f"{service.name}/revisions/{short}", Revision)
             if revision is None:
-                raise StartFailed(Failure.CONTAINER, f"Revision '{target.revision}' of the traffic was not found.")
+                raise StartFailed(Failure.CONTAINER, f"Revision '{short}' of the traffic was not found.")
             if not _ready(revision):
-                raise StartFailed(
-                    Failure.CONTAINER, f"Revision '{target.revision}' is not ready and cannot serve traffic."
-                )
+                raise StartFailed(Failure.CONTAINER, f"Revision '{short}' is not ready and cannot serve traffic.")
 
     def _succeed(self, rollout: Rollout, asked: Any) -> None:
-        """`asked` is the service as this rollout found it: a later change has a rollout of its own."""
         addresses = {tag: self.url(key_of(service_name(asked.name), tag)) for tag in ("", *_tags(asked.traffic))}
         with self._store.change():
             service = self._store.get(Kind.SERVICE, rollout.service, Service) or asked

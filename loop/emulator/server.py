@@ -59,8 +59,7 @@ def serve(
             return 1
         cache = cache or Path(os.environ.get(CACHE) or state / "venvs")
         asyncio.run(_Emulator(state, cache.absolute(), startup).run(standalone=standalone, attach_fd=attach_fd))
-        sys.stdout.flush()
-        os._exit(0)  # threads of open calls have nothing left to do, and must not delay the end
+    return 0
 
 
 def _sole(lock: IO[str]) -> bool:
@@ -105,6 +104,7 @@ class _Emulator:
             print(json.dumps({key: value for key, value in asdict(endpoints).items() if key != "pid"}), flush=True)
         await self._over.wait()
         self._close()
+        os._exit(0)  # open calls and connections have nothing left to do, and must not delay the end
 
     def _compose(self) -> None:
         """Restore what lies on disk, then let the work go on that was under way."""

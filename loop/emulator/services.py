@@ -5,7 +5,6 @@ import uuid
 from typing import Any
 
 import grpc
-from google.cloud.run_v2 import types
 from google.longrunning import operations_pb2 as lro
 
 from loop.emulator import desired
@@ -13,6 +12,7 @@ from loop.emulator.desired import RECONCILING, CommonReason, Revision, Service, 
 from loop.emulator.names import ServiceName, new_service_name, service_name, service_of
 from loop.emulator.operations import Operations
 from loop.emulator.ports import key_of
+from loop.emulator.protos import run as types
 from loop.emulator.rollout import Rollout, Rollouts
 from loop.emulator.store import Kind, Store
 from loop.emulator.wire import Method, Refused, not_found, precondition, shape

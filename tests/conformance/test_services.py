@@ -247,6 +247,33 @@ def test_a_revision_that_does_not_start_leaves_the_old_traffic(target, echo_imag
     assert (healed.generation, healed.observed_generation) == (3, 3)
 
 
+def test_changes_that_overlap_come_true_one_after_the_other(target, echo_image, name):
+    which = ("one", "two", "three")
+    operations = [
+        target.deploy(name, echo_image, {"GREETING": each}, revision=f"{name}-{each}", traffic=[to(f"{name}-{each}")])
+        for each in which
+    ]
+    ended = [target.wait(each) for each in operations]
+    assert [each.traffic_statuses[0].revision for each in ended] == [f"{name}-{each}" for each in which]
+    last = target.services.get_service(name=target.service_name(name))
+    assert (last.generation, last.observed_generation, last.reconciling) == (3, 3, False)
+    assert serving(last.uri)["greeting"] == "three"
+
+
+def test_a_failed_latest_revision_stays_failed_until_the_traffic_leaves_it(target, service, name):
+    image = target.image(f"{name}-bad", {"Procfile": "web: python main.py", "main.py": CRASHES})
+    with pytest.raises(exceptions.FailedPrecondition):
+        target.wait(target.deploy(name, image))
+    broken = target.services.get_service(name=service.name)
+    with pytest.raises(exceptions.FailedPrecondition, match="is not ready"):
+        target.wait(target.services.update_service(service=run_v2.Service(name=service.name, template=broken.template)))
+    change = run_v2.Service(name=service.name, traffic=[to(f"{name}-one")])
+    request = run_v2.UpdateServiceRequest(service=change, update_mask={"paths": ["traffic"]})
+    restored = target.wait(target.services.update_service(request))
+    assert restored.traffic_statuses[0].revision == f"{name}-one"
+    assert restored.terminal_condition.state == SUCCEEDED
+
+
 def test_an_unknown_image_is_not_found(target, name):
     with pytest.raises(exceptions.NotFound, match="not found"):
         target.wait(target.deploy(name, f"{target.repository}/none@sha256:{'0' * 64}", revision=f"{name}-one"))

@@ -1,8 +1,14 @@
-"""Runs last: every offered method was put to the target, and with an error status where the suite knows one."""
+"""Runs last: every method that is offered was put to the target."""
+
+import os
+
+import pytest
 
 
 def test_every_offered_method_was_called(request, target):
     """Only where the whole suite ran: a selection can not call everything."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        pytest.skip("each worker makes a part of the calls")
     suite = {item.path.name for item in request.session.items if item.path.parent == request.path.parent}
     if (
         not {"test_services.py", "test_operations.py", "test_builds.py", "test_logs.py"} <= suite

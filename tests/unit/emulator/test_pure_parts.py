@@ -1,0 +1,96 @@
+"""The parts of the emulator that are functions of their arguments."""
+
+import pytest
+
+from loop.emulator import heads, pack, venvs
+from loop.emulator.logfilter import FilterError, parse
+from loop.emulator.ports import readdressed
+
+ENTRY = {
+    "severity": "ERROR",
+    "timestamp": "2026-11-22T10:00:00.000000Z",
+    "resource": {"type": "cloud_run_revision", "labels": {"service_name": "api"}},
+    "labels": {"k8s.io/x": "y"},
+    "httpRequest": {"status": 503, "latency": "1.25s", "responseSize": "1000"},
+    "jsonPayload": {"tags": ["a", "b"], "deep": {"flag": True}},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "matches"),
+    [
+        ("", True),
+        ("severity>=warning", True),
+        ("severity<ERROR", False),
+        ('labels."k8s.io/x"="y"', True),
+        ("httpRequest.latency>1", True),
+        ('httpRequest.latency>"1.5s"', False),
+        ("httpRequest.responseSize>=999", True),
+        ("jsonPayload.tags=b", True),
+        ("jsonPayload.tags=c", False),
+        ("jsonPayload.deep.flag=true", True),
+        ("jsonPayload.deep:flag", False),
+        ("jsonPayload:b", True),
+        ('resource.labels.service_name = "api" AND NOT httpRequest.status = 200', True),
+        ('resource.type="x" OR resource.type="cloud_run_revision" AND severity=INFO', False),  # OR binds tighter
+        ('timestamp="2026-11-22T11:00:00+01:00"', True),
+        ("no.such.field!=x", True),
+        ("no.such.field=x", False),
+    ],
+)
+def test_filter(text, matches):
+    assert parse(text)(ENTRY) is matches
+
+
+@pytest.mark.parametrize("text", ["a=", "(a=b", "a=b)", 'a="unclosed', "=b", "a=(b OR"])
+def test_a_broken_filter_is_an_error(text):
+    with pytest.raises(FilterError):
+        parse(text)
+
+
+def test_addresses_are_exchanged_at_once():
+    text = "http://127.0.0.1:2000/a ws://127.0.0.1:3000 127.0.0.1:20001 http://127.0.0.2:2000 127.0.0.1:2000"
+    moved = readdressed(text, {2000: 3000, 3000: 2000})
+    assert moved == "http://127.0.0.1:3000/a ws://127.0.0.1:2000 127.0.0.1:20001 http://127.0.0.2:2000 127.0.0.1:3000"
+
+
+def test_substitutions():
+    values = {"PROJECT_ID": "p", "_X": "y"}
+    assert pack.substituted("$PROJECT_ID/${_X}/$$X", values) == "p/y/$X"
+    with pytest.raises(pack.StepFailed, match="_NONE"):
+        pack.substituted("${_NONE}", values)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"), [("", ""), ("# only\n\n  # words\n", ""), ("a==1 # why\n\nb\n", "a==1\nb")]
+)
+def test_requirements_without_a_requirement_need_no_environment(tmp_path, text, wanted):
+    assert venvs.wanted(tmp_path) == ""
+    (tmp_path / "requirements.txt").write_text(text)
+    assert venvs.wanted(tmp_path) == wanted
+
+
+def head(first, *fields):
+    return heads.Head(tuple(first.split(" ", 2)), fields, 0)
+
+
+def test_hop_by_hop_fields_stay_behind():
+    given = head(
+        "GET / HTTP/1.1", ("Connection", "X-Mine, keep-alive"), ("x-mine", "1"), ("TE", "trailers"), ("A", "b")
+    )
+    assert heads.without_hops(given) == (("A", "b"),)
+
+
+@pytest.mark.parametrize(
+    ("given", "keeps"),
+    [
+        (head("GET / HTTP/1.1"), True),
+        (head("GET / HTTP/1.1", ("Connection", "close")), False),
+        (head("GET / HTTP/1.0"), False),
+        (head("GET / HTTP/1.0", ("connection", "Keep-Alive")), True),
+        (head("HTTP/1.1 200 OK"), True),
+        (head("HTTP/1.0 200 OK"), False),
+    ],
+)
+def test_which_connections_stay_open(given, keeps):
+    assert given.keeps_alive is keeps
