@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from loop.cloud.calls import call, delays, patiently
+from loop.cloud.calls import CALL_TIMEOUT, call, delays, patiently
 from loop.cloud.logs import SHOWN, Logs
 from loop.cloud.values import BuildFailure, Built
 from loop.cloud.wire import Wire
@@ -60,7 +60,7 @@ class Builds:
 
     def submit(self, service: Service, digest: str, source: str, wait: Wait = time.sleep) -> str:
         """Start a build of the `gs://` object; the build's id. A build whose answer was lost is found."""
-        from google.api_core.exceptions import ServiceUnavailable
+        from google.api_core.exceptions import GatewayTimeout, ServiceUnavailable
         from google.cloud.devtools.cloudbuild_v1.types import BuildOperationMetadata, CreateBuildRequest
 
         from loop.cloud.errors import rejected
@@ -73,8 +73,8 @@ class Builds:
 
         def attempt(left: float) -> str:
             try:
-                made = self._wire.builds.create_build(request=request, retry=None, timeout=left)
-            except ServiceUnavailable:
+                made = self._wire.builds.create_build(request=request, retry=None, timeout=min(left, CALL_TIMEOUT))
+            except (ServiceUnavailable, GatewayTimeout):
                 found = self.find_open(service, digest, wait)
                 if found:
                     return found
@@ -129,7 +129,7 @@ class Builds:
         )
 
         def attempt(left: float) -> "list[Build]":
-            return list(self._wire.builds.list_builds(request=request, retry=None, timeout=left))
+            return list(self._wire.builds.list_builds(request=request, retry=None, timeout=min(left, CALL_TIMEOUT)))
 
         found = patiently(attempt, what=f"looking for builds of {service.service}", where=self._parent, wait=wait)
         fitting = [b for b in found if {tag, service.build.value} <= set(b.tags) and mine in b.images]

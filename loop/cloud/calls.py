@@ -50,7 +50,10 @@ def call(
 def patiently(
     attempt: Callable[[float], T], *, what: str, where: str, wait: Wait = time.sleep, within: float = PATIENCE
 ) -> T:
-    """Repeat `attempt(seconds left)` while the platform says that a later try may do, at most `within` seconds."""
+    """Repeat `attempt(seconds left)` while a later try may do, at most `within` seconds.
+
+    An answer that never came may have had its effect: what is repeated here finds its own work (etag, name, build tag).
+    """
     from google.api_core import exceptions as api
 
     from loop.cloud.errors import GoogleError, asked_delay, translated
@@ -59,7 +62,7 @@ def patiently(
     for delay in delays():
         try:
             return attempt(max(0.1, until - time.monotonic()))
-        except (api.ServiceUnavailable, api.TooManyRequests) as error:
+        except (api.ServiceUnavailable, api.GatewayTimeout, api.TooManyRequests) as error:
             pause = asked_delay(error) or delay
             if time.monotonic() + pause >= until:
                 raise translated(error, what, where) from error

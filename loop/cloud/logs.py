@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from loop.cloud.calls import patiently, poll
+from loop.cloud.calls import CALL_TIMEOUT, patiently, poll
 from loop.cloud.conversions import instant
 from loop.cloud.values import Request
 from loop.cloud.wire import Wire
@@ -97,7 +97,7 @@ class Logs:
         )
 
         def attempt(left: float) -> "list[LogEntry]":
-            pages = self._wire.logging.list_log_entries(request=request, retry=None, timeout=left)
+            pages = self._wire.logging.list_log_entries(request=request, retry=None, timeout=min(left, CALL_TIMEOUT))
             return list(islice(pages, limit))
 
         return patiently(attempt, what=what, where=f"projects/{self._wire.target.project}", wait=wait)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import grpc
+from google.cloud.devtools import cloudbuild_v1 as cloudbuild
 from google.cloud.logging_v2 import types as logging
 from google.cloud.run_v2 import types as run
 from google.longrunning import operations_pb2
@@ -19,6 +20,9 @@ METHODS = {
     "google.cloud.run.v2.Services/CreateService": run.CreateServiceRequest,
     "google.cloud.run.v2.Services/UpdateService": run.UpdateServiceRequest,
     "google.cloud.run.v2.Revisions/GetRevision": run.GetRevisionRequest,
+    "google.devtools.cloudbuild.v1.CloudBuild/CreateBuild": cloudbuild.CreateBuildRequest,
+    "google.devtools.cloudbuild.v1.CloudBuild/GetBuild": cloudbuild.GetBuildRequest,
+    "google.devtools.cloudbuild.v1.CloudBuild/ListBuilds": cloudbuild.ListBuildsRequest,
     "google.logging.v2.LoggingServiceV2/ListLogEntries": logging.ListLogEntriesRequest,
 }
 

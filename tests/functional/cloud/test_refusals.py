@@ -8,13 +8,14 @@ from pathlib import Path
 
 import grpc
 import pytest
+from google.cloud.devtools import cloudbuild_v1 as cloudbuild
 from google.cloud.logging_v2 import types as logging
 from google.cloud.run_v2 import types as run
 from google.longrunning.operations_pb2 import Operation
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 
 from loop import errors
-from loop.cloud import Endpoints, Order, connect
+from loop.cloud import BuildFailure, Endpoints, Order, connect
 from loop.core.environment import PlatformTarget, Service
 
 _spec = importlib.util.spec_from_file_location("scripted", Path(__file__).with_name("scripted.py"))
@@ -185,3 +186,67 @@ def test_a_cancellation_ends_the_waiting_for_a_platform_that_is_down(platform):
 
     with pytest.raises(errors.Cancelled):
         platform.observe(SERVICE, wait=cancelled)
+
+
+# builds
+
+DIGEST = "sha256:" + "d" * 64
+IMAGE = "host/p/loop/web:" + "d" * 40
+
+
+def build(status="WORKING", *, key="b1", service="web", mode="buildpack", **fields):
+    image = IMAGE.replace("web", service)
+    done = cloudbuild.Results(images=[cloudbuild.BuiltImage(name=image, digest=f"sha256:{key}")])
+    return cloudbuild.Build(
+        id=key, status=cloudbuild.Build.Status[status], tags=["d" * 40, mode, service], images=[image], results=done,
+        **fields,
+    )  # fmt: skip
+
+
+def listing(*builds):
+    return cloudbuild.ListBuildsResponse(builds=builds)
+
+
+def test_only_a_build_of_the_same_content_mode_and_service_is_ours(platform):
+    others = build(key="x", service="other"), build(key="y", mode="dockerfile"), build("FAILURE", key="z")
+    platform = platform(ListBuilds=[listing(*others, build(key="b7"), build("SUCCESS", key="b2"))])
+    assert platform.find_build(SERVICE, DIGEST) == "b7"
+    assert platform.find_image(SERVICE, DIGEST) == "host/p/loop/web@sha256:b2"
+    assert platform.script.requests["ListBuilds"][0].filter == f'tags="{"d" * 40}"'
+
+
+def test_the_newest_successful_build_is_taken(platform):
+    older = build("SUCCESS", key="b1", create_time="2026-11-20T00:00:00Z")
+    newer = build("SUCCESS", key="b2", create_time="2026-11-21T00:00:00Z")
+    platform = platform(ListBuilds=[listing(older, newer)])
+    assert platform.find_image(SERVICE, DIGEST) == "host/p/loop/web@sha256:b2"
+
+
+def test_a_build_whose_answer_was_lost_is_found_and_not_submitted_again(platform):
+    platform = platform(CreateBuild=[UNAVAILABLE], ListBuilds=[listing(build(key="b9"))])
+    assert platform.submit_build(SERVICE, DIGEST, "gs://b/x", wait=Waits()) == "b9"
+    assert len(platform.script.requests["CreateBuild"]) == 1
+
+
+def test_a_refused_build_is_rejected_with_the_platforms_words(platform):
+    platform = platform(CreateBuild=[Refusal(grpc.StatusCode.INVALID_ARGUMENT, "no such builder")])
+    with pytest.raises(errors.BuildRejected, match="no such builder"):
+        platform.submit_build(SERVICE, DIGEST, "gs://b/x", wait=Waits())
+
+
+def test_a_build_that_may_not_push_is_for_the_operator_and_names_the_role(platform):
+    failure = cloudbuild.Build.FailureInfo(type_="PUSH_NOT_AUTHORIZED", detail="denied")
+    platform = platform(GetBuild=[build(), build("FAILURE", failure_info=failure)])
+    with pytest.raises(errors.AccessDenied, match="denied") as raised:
+        platform.await_build("b1", wait=Waits())
+    assert "roles/artifactregistry.writer" in raised.value.hint
+    assert raised.value.where == IMAGE
+
+
+def test_a_build_that_ran_out_of_time_is_the_sources_fault(platform):
+    entries = logging.ListLogEntriesResponse(entries=[logging.LogEntry(text_payload="step 1")])
+    platform = platform(GetBuild=[build("TIMEOUT")], ListLogEntries=[entries])
+    ended = platform.await_build("b1", wait=Waits())
+    assert isinstance(ended, BuildFailure)
+    assert ended.reason.startswith("time limit reached")
+    assert ended.log == ("step 1",)

@@ -37,9 +37,9 @@ def test_delays_begin_short_and_end_at_two_seconds():
     assert first[-1] == 2.0
 
 
-def test_an_unavailable_platform_is_asked_again():
+def test_a_platform_that_is_unavailable_or_late_is_asked_again():
     waits = Waits()
-    script = Script(api.ServiceUnavailable("down"), api.ServiceUnavailable("down"), "answer")
+    script = Script(api.ServiceUnavailable("down"), api.DeadlineExceeded("late"), "answer")
     assert calls.call(script, None, what="reading", where="x", wait=waits) == "answer"
     assert waits == [0.05, pytest.approx(0.08)]
     assert all(0 < t <= calls.CALL_TIMEOUT for t in script.timeouts)
