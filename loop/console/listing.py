@@ -118,6 +118,9 @@ def _run(run: RunRow) -> tuple[str, ...]:
 
 def status(state: RunState, *, now: datetime, holder: str = "", width: int = 80) -> str:
     """Where a run stands. `holder`: who works at it according to the lease, empty when nobody does."""
+    if not holder:
+        # what nobody works at takes no longer
+        now = state.last
     working = f"{holder} works at it" if holder else "nobody works at it"
     head = f"{state.name} ({state.uid}): {standing(state)}, {working}; begun {moment(state.started)}"
     if state.current is None:

@@ -77,6 +77,12 @@ def test_status_of_a_run_that_nobody_works_at_names_the_way_on(golden: Golden) -
     golden("status-idle.txt", status(ALL["paused"]().run, now=START + timedelta(minutes=2)))
 
 
+def test_what_nobody_works_at_takes_no_longer() -> None:
+    state = ALL["interrupted"]().run
+    early = status(state, now=START + timedelta(minutes=2))
+    assert early == status(state, now=START + timedelta(days=2))
+
+
 def test_show_prints_signatures_whole(golden: Golden) -> None:
     text = show(mixed().run)
     golden("show.txt", text)
