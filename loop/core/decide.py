@@ -25,7 +25,7 @@ from loop.core.actions import (
     WriteReport,
 )
 from loop.core.environment import Service
-from loop.core.model import ProblemKind, Verdict
+from loop.core.model import Judgement, ProblemKind, Verdict
 from loop.core.state import IterationState, RunState, ServiceState
 from loop.core.stopping import invalid_in_a_row, no_progress, oscillating, undeployed_in_a_row
 
@@ -131,12 +131,18 @@ def _met(state: RunState, it: IterationState) -> EndRun | None:
         if known:
             return EndRun(ending=Ending.GOAL_MET_KNOWN, sentence=f"met but for {_count(known, 'known issue')}")
         return EndRun(ending=Ending.GOAL_MET, sentence=judgement.rule)
-    if state.selected and judgement.verdict is Verdict.PASSED:
+    if state.selected and _all_passed(judgement):
         only = ", ".join(state.selected)
         return EndRun(
             ending=Ending.PARTIAL, sentence=f"{only} passed; the goal needs a run of all suites (leave out --suite)"
         )
     return None
+
+
+def _all_passed(judgement: Judgement) -> bool:
+    """As green as a partial run can be: its verdict is never passed, for it can not meet the goal."""
+    green = judgement.deployed and judgement.verdict is not Verdict.INVALID
+    return green and not judgement.failing and not judgement.weakened
 
 
 _OPERATOR = frozenset({ProblemKind.RUNNER_MISSING, ProblemKind.DEPENDENCY})

@@ -19,7 +19,8 @@ import pytest
 from loop.emulator import attach
 
 ROOT = Path(__file__).parents[3]
-OAUTH = "p1-critical::examples/agents/tests/e2e/test_priority1_critical.py::TestWebSocket::test_002_websocket_authentication_real"
+FILE = "examples/agents/tests/e2e/test_priority1_critical.py"
+OAUTH = f"p1-critical::{FILE}::TestWebSocket::test_002_websocket_authentication_real"
 TABLE = [("88%", "22/25"), ("88%", "22/25"), ("92%", "23/25"), ("96%", "24/25")]
 WITHIN = 420
 
@@ -73,7 +74,9 @@ def test_the_example_gives_the_seeds_table_and_names_what_really_served(tmp_path
         for iteration in range(4):
             expect_what_served(record(root, 1, iteration), asked)
     commits = [record(root, 1, k)["iteration"]["commit"] for k in range(4)]
-    known = subprocess.run(["git", "cat-file", "-t", *commits[:1]], cwd=root, capture_output=True, text=True, check=True)
+    known = subprocess.run(
+        ["git", "cat-file", "-t", *commits[:1]], cwd=root, capture_output=True, text=True, check=True
+    )
     assert known.stdout.strip() == "commit"
     tip = subprocess.run(["git", "rev-parse", "loop/local-1"], cwd=root, capture_output=True, text=True, check=True)
     assert tip.stdout.strip() == commits[-1]
@@ -128,8 +131,6 @@ class Asked:
 
         self.revisions = run_v2.RevisionsClient(transport=RevisionsGrpcTransport(channel=channel))
         self.logging = LoggingServiceV2Client(transport=LoggingServiceV2GrpcTransport(channel=channel))
-
-
 
 
 class platform:  # noqa: N801 - reads as a statement

@@ -135,7 +135,7 @@ def test_what_a_cancelled_worker_emits_is_never_recorded(engine: Callable[..., E
 
 def test_an_action_that_ends_without_an_event_is_a_defect_and_not_a_loop(engine: Callable[..., Engine]) -> None:
     with pytest.raises(RuntimeError, match="without an event"):
-        engine(lambda action, emit: None).drive()
+        engine(lambda _action, _emit: None).drive()
 
 
 def test_a_crash_is_raised_again_in_the_driving_thread(engine: Callable[..., Engine]) -> None:
@@ -150,7 +150,7 @@ def test_an_event_is_told_before_and_after_it_is_durable(engine: Callable[..., E
     told: list[tuple[str, str, int]] = []
 
     class Watching:
-        def saw(self, event: Event, state: RunState) -> None:
+        def saw(self, event: Event, _state: RunState) -> None:
             told.append(("saw", type(event).__name__, made.journal.count(made.run)))
 
         def case(self, *_: Any) -> None: ...

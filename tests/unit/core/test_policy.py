@@ -38,7 +38,8 @@ def load() -> list[Any]:
 
 def folded(events: list[dict[str, Any]], charter: dict[str, Any]) -> RunState:
     opening = {"environment": "staging", "number": 1, "uid": "abcdef", "charter": CHARTER | charter}
-    first, *rest = [{"type": "RunStarted", **opening}, *events]
+    own = bool(events) and events[0]["type"] == "RunStarted"
+    first, *rest = events if own else [{"type": "RunStarted", **opening}, *events]
     state: RunState | None = None
     for minute, event in enumerate([first, *rest]):
         body = {"at": (START + timedelta(minutes=minute)).isoformat(), **event}
