@@ -68,6 +68,8 @@ _STATED = {
 }
 """What a `status` or `result` attribute says where no child element does."""
 
+_ODD = frozenset({"file", "class", "status", "result"})
+"""Attributes of a case that say more than its name, its class and its time."""
 _INFINITE = float("inf")
 _tuple = tuple.__new__  # what Raw(...) does in the end, without its Python code
 _SEVERITY = (Outcome.ERROR, Outcome.FAILED, Outcome.UNFINISHED, Outcome.SKIPPED, Outcome.XFAILED, Outcome.PASSED)
@@ -218,23 +220,20 @@ class Builder:
 
     def plain_case(self, attributes: Attributes) -> None:
         """A case without child elements, as nearly all are: the same as its start and its end, and much faster."""
-        get = attributes.get
         suite = self._suite
-        if suite is None or get("status") or get("result"):
+        try:
+            name, classname, duration = attributes["name"], attributes["classname"], attributes["time"]
+            taken = float(duration)
+        except (KeyError, ValueError):
+            suite = None
+        if suite is None or (len(attributes) > 3 and not _ODD.isdisjoint(attributes)):
             self.start("testcase", attributes)
             self.end("testcase")
             return
         suite.tests += 1
-        classname = get("classname") or get("class", "")
-        duration = get("time")
-        try:
-            taken = None if duration is None else float(duration)
-        except ValueError:
-            taken = seconds(duration or "")
-        if taken is not None and not 0.0 <= taken < _INFINITE:
-            taken = None
         classname = self._classnames.setdefault(classname, classname)
-        whole = (suite.path, get("file", ""), classname, get("name", ""), taken, Outcome.PASSED, None, suite.file)
+        known = taken if 0.0 <= taken < _INFINITE else None
+        whole = (suite.path, "", classname, name, known, Outcome.PASSED, None, suite.file)
         self.raws.append(_tuple(Raw, whole))
 
     def text(self, data: str) -> None:

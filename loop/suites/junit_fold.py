@@ -39,7 +39,7 @@ def fold(
     prefix = case_id(suite, "") if suite else ""
     known = _Files(redact, place, source_of)
     for raw, name in zip(raws, names, strict=True):
-        file, source = known.of(raw)
+        file, source = known.of(raw) if raw.file or raw.suite_file else ("", "")
         if raw.extra is None:
             yield plain_case(prefix + name, raw.outcome, raw.seconds, file, source)
         else:
@@ -55,7 +55,7 @@ class _Files:
         self._redact = redact
         self._place = place
         self._source_of = source_of
-        self._known: dict[str, tuple[str, str]] = {"": ("", "")}
+        self._known: dict[str, tuple[str, str]] = {}
 
     def of(self, raw: Raw) -> tuple[str, str]:
         """The redacted place of a case's file and its digest."""
@@ -73,9 +73,9 @@ def _names(raws: Sequence[Raw], place: Callable[[str], str]) -> list[str]:
         f"{raw.classname}::{raw.name}" if raw.classname and raw.name and not raw.file else _odd_name(raw, place)
         for raw in raws
     ]
-    count = Counter(plain)
-    if len(count) == len(plain):
+    if len(set(plain)) == len(plain):
         return plain
+    count = Counter(plain)
     return ["::".join((*raw.suites, name)) if count[name] > 1 else name for raw, name in zip(raws, plain, strict=True)]
 
 
