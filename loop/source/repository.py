@@ -172,7 +172,9 @@ def _pending(repo: Repository, untracked: str) -> list[str]:
 @contextlib.contextmanager
 def _index_copy(repo: Repository) -> Iterator[Mapping[str, str]]:
     """The environment that makes git work on a copy of the index: its cached stats spare a read of every file."""
-    with tempfile.TemporaryDirectory(prefix="loop-index-") as folder:
+    # A killed process leaves the copy: in `.loop`, or in what goes away with a worktree of ours, it is in nobody's way.
+    place = state_folder(repo) if repo.excludes is None else repo.git_dir
+    with tempfile.TemporaryDirectory(prefix="index-", dir=place) as folder:
         copy = Path(folder) / "index"
         with contextlib.suppress(FileNotFoundError):
             shutil.copy(repo.git_dir / "index", copy)
