@@ -51,7 +51,7 @@ def test_a_case_without_any_name_still_counts() -> None:
 
 def test_a_file_below_the_root_is_named_from_the_root() -> None:
     (case,) = fold(
-        [[raw("n", file="/work/tree/t/a.js")]], redact=str, place=lambda file: file.removeprefix("/work/tree/")
+        [[raw("n", file="/build/tree/t/a.js")]], redact=str, place=lambda file: file.removeprefix("/build/tree/")
     )
     assert (case.id, case.file) == ("t/a.js::n", "t/a.js")
 
