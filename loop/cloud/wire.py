@@ -3,6 +3,7 @@
 Clients are made when first needed, because importing them costs up to half a second.
 """
 
+import os
 import threading
 from collections.abc import Callable
 from functools import cached_property
@@ -89,6 +90,8 @@ class Wire:
     def _client(self, client: Any, transport: Any) -> Any:
         """The channel of one API: insecure to a loopback endpoint, Google's default credentials otherwise."""
         name = client.__name__
+        # gRPC writes notices (`Got goaway`) to stderr, into the display; it reads this whenever it has one to write.
+        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
         with self._opening:
             if name not in self._clients:
                 if self.endpoints is None:
