@@ -22,6 +22,8 @@ class Operations:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._changed = threading.Condition()
+        """Taken last, often inside a change of the store: never touch the store while holding it."""
+        self._changes = 0
         self.cancel_build: Callable[[str], None] | None = None
         """Set by the builds; Cloud Run's own operations can not be cancelled (see `_cancel`)."""
 
@@ -51,8 +53,7 @@ class Operations:
         operation.done = True
         operation.error.CopyFrom(status_pb2.Status(code=grpc.StatusCode.INTERNAL.value[0], message=message))
         self._store.put(Kind.OPERATION, name, operation)
-        with self._changed:
-            self._changed.notify_all()
+        self._tell()
 
     def progress(self, name: str, metadata: Message) -> None:
         self._set(name, metadata, done=False)
@@ -98,9 +99,13 @@ class Operations:
         if error is not None:
             operation.error.CopyFrom(error)
         self._store.put(Kind.OPERATION, name, operation)
-        with self._changed:
-            self._changed.notify_all()
+        self._tell()
         return operation
+
+    def _tell(self) -> None:
+        with self._changed:
+            self._changes += 1
+            self._changed.notify_all()
 
     def _get(self, request: lro.GetOperationRequest) -> lro.Operation:
         return self.read(request.name)
@@ -116,13 +121,15 @@ class Operations:
         """Answers with the latest state when the time is up, as the method's own comment says."""
         seconds = min(request.timeout.ToTimedelta().total_seconds() or LONGEST_WAIT, LONGEST_WAIT)
         deadline = time.monotonic() + seconds
-        with self._changed:
-            while not (operation := self.read(request.name)).done:
-                left = deadline - time.monotonic()
-                if left <= 0 or abandoned():
-                    break
-                self._changed.wait(min(left, 1.0))  # at times a look whether the caller is still there
-        return operation
+        while True:
+            seen = self._changes
+            operation = self.read(request.name)
+            left = deadline - time.monotonic()
+            if operation.done or left <= 0 or abandoned():
+                return operation
+            with self._changed:  # at times a look whether the caller is still there
+                if self._changes == seen:
+                    self._changed.wait(min(left, 1.0))
 
     def _cancel(self, request: lro.CancelOperationRequest) -> empty_pb2.Empty:
         self.read(request.name)

@@ -7,6 +7,7 @@ import random
 import re
 import socket
 import threading
+import time
 from collections.abc import Mapping
 
 from loop.emulator.names import ServiceName
@@ -58,9 +59,12 @@ class Reservations:
         """Listening sockets of all that was reserved, and which busy old ports were replaced by which."""
         sockets: dict[str, socket.socket] = {}
         moved: dict[int, int] = {}
+        patience = time.monotonic() + 0.5  # a killed predecessor's sockets may outlive its lock by a moment
         with self._store.change():
             for key, port in self._store.every_json(Kind.PORT).items():
-                listening = listen_at(port) or listen_anywhere(set(self._ports.values()))
+                while not (listening := listen_at(port)) and time.monotonic() < patience:
+                    time.sleep(0.02)
+                listening = listening or listen_anywhere(set(self._ports.values()))
                 now = listening.getsockname()[1]
                 if now != port:
                     moved[port] = now

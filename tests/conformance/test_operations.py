@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from google.api_core import exceptions
@@ -70,6 +71,18 @@ def test_many_waits_leave_room_for_other_calls(target, slow_image, name):
     for each in waits:
         each.join(10)
     target.wait(operation)
+
+
+def test_waits_and_ends_do_not_hold_each_other_up(target, name):
+    """Forty waiters of ten operations that end at the same time: none may miss its end."""
+    image = f"{target.repository}/none@sha256:{'2' * 64}"
+    began = time.monotonic()
+    for turn in range(4):
+        names = [target.deploy(f"{name}-{turn}-{k}", image).operation.name for k in range(10)]
+        with ThreadPoolExecutor(40) as pool:
+            ended = list(pool.map(lambda each: wait_operation(target, each, 8), names * 4))
+        assert all(each.done for each in ended)
+    assert time.monotonic() - began < 8
 
 
 def test_a_failed_operation_carries_its_status(target, name):
