@@ -82,7 +82,7 @@ def _iterate(state: RunState, it: IterationState) -> tuple[Action, ...]:
 def _stopped_short(it: IterationState) -> bool:
     """The product did not come up, or the results could not be believed: no suite is worth its time."""
     broken = any(s.failure or s.unverified for s in it.services.values())
-    return broken or any(not p.reachable for p in it.probes.values())
+    return broken or it.setup_problem is not None or any(not p.reachable for p in it.probes.values())
 
 
 def _service(it: IterationState, service: Service) -> Action | None:

@@ -10,7 +10,19 @@ from datetime import UTC, datetime
 
 from loop.core.actions import Ending
 from loop.core.environment import Charter, Dependency, Proof, Service
-from loop.core.model import Change, Commit, Evidence, Failing, Judgement, Probe, Serving, SuiteResult, TrendRow, Verdict
+from loop.core.model import (
+    Change,
+    Commit,
+    Evidence,
+    Failing,
+    Judgement,
+    Probe,
+    Problem,
+    Serving,
+    SuiteResult,
+    TrendRow,
+    Verdict,
+)
 
 VERSION = 1
 UNSTAMPED = datetime.fromtimestamp(0, UTC)
@@ -123,6 +135,8 @@ class WorktreeReady(Event):
     iteration: int
     path: str
     """Relative to the user's repository."""
+    problem: Problem | None = None
+    """Its `workspace.setup:` failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

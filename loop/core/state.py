@@ -39,7 +39,7 @@ from loop.core.events import (
     SuiteFinished,
     WorktreeReady,
 )
-from loop.core.model import Change, Failing, Judgement, Serving, SuiteResult, TrendRow
+from loop.core.model import Change, Failing, Judgement, Problem, Serving, SuiteResult, TrendRow
 
 ActionKey = tuple[str, int | None, str]
 """Action's class name, iteration, subject."""
@@ -116,6 +116,7 @@ class IterationState:
     digests: dict[str, str] = field(default_factory=dict)
     change: Change | None = None
     worktree: str = ""
+    setup_problem: Problem | None = None
     services: dict[str, ServiceState] = field(default_factory=dict)
     probes: dict[str, DependencyProbed] = field(default_factory=dict)
     suites: dict[str, SuiteState] = field(default_factory=dict)
@@ -342,7 +343,7 @@ def _tested(state: RunState, event: SuiteFinished | ServingChecked | DependencyP
             probes = state.iteration(event.iteration).probes | {event.dependency: event}
             return _changed(state, event.iteration, probes=probes)
         case WorktreeReady():
-            return _changed(state, event.iteration, worktree=event.path)
+            return _changed(state, event.iteration, worktree=event.path, setup_problem=event.problem)
 
 
 def _turned(

@@ -37,7 +37,7 @@ def _await_commit(it: IterationState, setting: Setting, emit: Emit) -> None:
     begun = source.head(repo)
     while (commit := source.head(repo)) in (begun, it.commit):
         emit.wait(LOOK_EVERY)
-    commits = source.change(repo, it.commit, commit).commits
+    commits = source.change(repo, it.commit, commit, redact=setting.redact).commits
     emit(FixCommitted(iteration=it.number, commit=commit, branch="", commits=commits))
 
 
@@ -76,7 +76,7 @@ def _take(
     """Grade the answer if no guard trips; else put it aside where it can be found."""
     state = emit.state
     notes = [str(PurePosixPath(state.charter.root, settings.notes))] if settings.notes else []
-    gathered = source.gather(place, it.commit, protect=settings.protect, leave=notes)
+    gathered = source.gather(place, it.commit, protect=settings.protect, leave=notes, redact=setting.redact)
     why = guards.refusal(
         descends=gathered.descends,
         files=gathered.files,

@@ -40,6 +40,8 @@ def _tested(it: IterationState, setting: Setting, emit: Emit) -> Judgement:
 
 
 def _problems(it: IterationState) -> Iterator[Problem]:
+    if it.setup_problem:
+        yield it.setup_problem
     for service in it.services.values():
         if service.unverified:
             yield Problem(kind=ProblemKind.NOT_VERIFIED, sentence=f"{service.name}: {service.unverified}")

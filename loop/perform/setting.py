@@ -12,20 +12,17 @@ from loop.core.redact import Redactor
 from loop.core.state import IterationState, RunState
 
 
-class Mask:
-    """Takes secrets out of text. Learns further ones: a fix may bring a service that names a new secret."""
+class Mask(Redactor):
+    """A redactor that learns further secrets: a fix may bring a service that names a new one."""
 
     def __init__(self) -> None:
+        super().__init__({})
         self._secrets: dict[str, str] = {}
-        self._redactor = Redactor({})
 
     def learn(self, secrets: Mapping[str, str]) -> None:
         if not secrets.items() <= self._secrets.items():
             self._secrets |= secrets
-            self._redactor = Redactor(self._secrets)
-
-    def __call__(self, text: str) -> str:
-        return self._redactor(text)
+            super().__init__(self._secrets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

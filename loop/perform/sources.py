@@ -1,17 +1,21 @@
 """From a commit to an iteration: what is in it, what changed, and a worktree that holds it."""
 
 import posixpath
+import shutil
 from functools import partial
 
 from loop import config, source
 from loop.core.actions import PrepareWorktree, ResolveSource
 from loop.core.environment import Charter, Environment, Service
-from loop.core.events import IterationStarted, WorktreeReady
-from loop.core.model import Change
+from loop.core.events import ChildStarted, IterationStarted, WorktreeReady
+from loop.core.model import Change, Problem, ProblemKind
 from loop.core.state import RunState
 from loop.errors import ConfigError
 from loop.perform.emit import Emit
 from loop.perform.setting import Setting
+from loop.suites.process import Output, run
+
+SETUP_TIMEOUT = 1800.0
 
 
 def resolve(action: ResolveSource, setting: Setting, emit: Emit) -> None:
@@ -20,12 +24,12 @@ def resolve(action: ResolveSource, setting: Setting, emit: Emit) -> None:
     start = _starting_point(state, repo)
     environment = environment_at(state.environment, start.commit, setting)
     setting.learn_secrets(environment)
-    details = source.details(repo, start.commit)
+    details = source.details(repo, start.commit, setting.redact)
     emit(
         IterationStarted(
             iteration=action.iteration,
             commit=start.commit,
-            subject=setting.redact(details.commit.subject),
+            subject=details.commit.subject,
             author=details.commit.author,
             committed=details.committed,
             uncommitted=start.uncommitted,
@@ -42,7 +46,37 @@ def prepare(action: PrepareWorktree, setting: Setting, emit: Emit) -> None:
     commit = state.iteration(action.iteration).commit
     source.keep(setting.repository, state.uid, action.iteration, commit)
     place = setting.worktree(state, commit)
-    emit(WorktreeReady(iteration=action.iteration, path=str(place.path.relative_to(setting.root))))
+    path = str(place.path.relative_to(setting.root))
+    emit(WorktreeReady(iteration=action.iteration, path=path, problem=_set_up(place, action, setting, emit)))
+
+
+def _set_up(place: source.Worktree, action: PrepareWorktree, setting: Setting, emit: Emit) -> Problem | None:
+    """Run `workspace.setup:`; what it means that it failed. A commit may mend it, so it is no error."""
+    state = emit.state
+    command = state.charter.workspace.setup
+    if command is None:
+        return None
+    scratch = setting.scratch(state, f"setup-{action.iteration}-{emit.attempt}")
+    output = Output(scratch / "setup.log", setting.redact, lambda line: emit.output("setup", line))
+    ended = run(
+        ["/bin/sh", "-c", command],
+        cwd=place.path / state.charter.root,
+        env=source.environment(place, setting.variables),
+        output=output,
+        timeout=SETUP_TIMEOUT,
+        wait=emit.wait,
+        on_child=lambda child: emit(
+            ChildStarted(
+                action="PrepareWorktree", iteration=action.iteration, subject="", pid=child.pid, started=child.started
+            )
+        ),
+    )
+    shutil.rmtree(scratch)
+    if ended.status == 0 and not ended.timed_out:
+        return None
+    how = f"did not end within {SETUP_TIMEOUT:g} s" if ended.timed_out else f"ended with exit status {ended.status}"
+    sentence = f"workspace.setup: {setting.redact(command)} {how}"
+    return Problem(kind=ProblemKind.SETUP_FAILED, sentence=sentence, output=output.last_lines)
 
 
 def environment_at(name: str, commit: str, setting: Setting) -> Environment:
@@ -88,4 +122,5 @@ def _change(state: RunState, commit: str, environment: Environment, setting: Set
         suites=[path for suite in state.charter.suites for path in (*(suite.pytest or ()), *suite.sources)],
         config_files=files,
         frozen=config.frozen_changes(earlier, environment.charter),
+        redact=setting.redact,
     )

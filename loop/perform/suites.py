@@ -160,9 +160,10 @@ def _evidence(raw: tuple[Path, ...], suite: Suite, emit: Emit, setting: Setting)
     assert state.current is not None
     folder = evidence_folder(setting.reports, state.environment, state.number, state.current.number)
     kept = []
-    for path in raw:
+    for number, path in enumerate(raw):
         text = setting.redact(path.read_text(encoding="utf-8", errors="replace"))
-        kept.append(write_evidence(folder, f"{suite.name}-{emit.attempt}-{path.name}", text))
+        name = path.name if path.name not in {p.name for p in raw[:number]} else f"{number}-{path.name}"
+        kept.append(write_evidence(folder, f"{suite.name}-{emit.attempt}-{name}", text))
     return tuple(kept)
 
 

@@ -211,3 +211,17 @@ def test_plan_changes_nothing_and_names_what_would_be_done(stack: Any) -> None:
     stack.git("checkout", "-q", "loop/local-1")
     again = stack.loop("plan", "--env", "local")
     assert again.stdout.count("settings and traffic are as wanted") == 2, again.stdout
+
+
+def test_a_set_up_that_fails_is_invalid_with_its_own_words(stack: Any) -> None:
+    text = stack.read("configs/local.yaml")
+    stack.write("configs/local.yaml", text + 'workspace: {setup: "echo no such package; exit 7"}\n')
+    report = ended(stack, 4, "exit status 7")
+    assert "no such package" in report
+
+
+def test_a_set_up_runs_in_the_worktree_before_the_suite(stack: Any) -> None:
+    text = stack.read("configs/local.yaml")
+    stack.write("configs/local.yaml", text + "workspace: {setup: cp services/a/answer.txt made.txt}\n")
+    stack.write("tests/test_smoke.py", "def test_it():\n    assert open('made.txt').read() == 'wrong\\n'\n")
+    ended(stack, 0, "1/1")
