@@ -57,6 +57,9 @@ class Logs:
         self._database.execute("pragma synchronous = normal")
         self._database.executescript(SCHEMA)
         self._database.execute("delete from entry where at < ?", (stamp(datetime.now(UTC) - KEPT),))
+        # A connection of its own, for a long search must not hold up the router, which writes.
+        self._reading = threading.Lock()
+        self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
     def close(self) -> None:
         with self._lock:
@@ -117,8 +120,8 @@ class Logs:
         found: list[Entry] = []
         query = f"select at, seq, body from entry where {where} order by at {order}, seq {order}"  # noqa: S608 (only our own words; values are bound)
         last = ("", 0)
-        with self._lock:
-            for at, seq, body in self._database.execute(query, values):
+        with self._reading:
+            for at, seq, body in self._reader.execute(query, values):
                 entry = json.loads(body)
                 if not test(entry):
                     continue

@@ -6,7 +6,6 @@ A port is reserved before the first deployment and kept in the state, so service
 import random
 import re
 import socket
-import threading
 import time
 from collections.abc import Mapping
 
@@ -52,7 +51,6 @@ class Reservations:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._lock = threading.Lock()
         self._ports: dict[str, int] = {}
 
     def restore(self) -> tuple[dict[str, socket.socket], dict[int, int]]:
@@ -73,12 +71,11 @@ class Reservations:
         return sockets, moved
 
     def every(self) -> list[str]:
-        with self._lock:
-            return list(self._ports)
+        return list(self._ports)
 
     def reserve(self, key: str) -> tuple[int, socket.socket | None]:
         """The port, and the socket that the router must serve where the reservation is new."""
-        with self._lock:
+        with self._store.change():  # its lock is ours too: reservations are made inside changes and outside of them
             if key in self._ports:
                 return self._ports[key], None
             listening = listen_anywhere(set(self._ports.values()))
