@@ -57,17 +57,19 @@ def names(state: RunState, engine: Engine) -> list[str]:
 def test_an_error_that_only_the_operator_can_mend_pauses_the_run_and_cancels_the_rest(
     engine: Callable[..., Engine],
 ) -> None:
-    cancelled = threading.Event()
+    begun, cancelled = threading.Event(), threading.Event()
 
     def perform(action: Action, emit: Emit) -> None:
         match action:
             case ResolveSource():
                 begin_iteration(emit)
             case ObserveService(service="a"):
+                begun.wait(10)
                 raise Unavailable("Cloud Run does not answer", where="projects/p", hint="try again")
             case WriteReport():
                 report(emit)
             case _:
+                begun.set()
                 try:
                     emit.wait(30)
                 except Cancelled:
@@ -84,15 +86,17 @@ def test_an_error_that_only_the_operator_can_mend_pauses_the_run_and_cancels_the
 
 
 def test_an_outcome_of_one_service_cancels_its_siblings(engine: Callable[..., Engine]) -> None:
-    ended: list[str] = []
+    begun, ended = threading.Event(), []
 
     def perform(action: Action, emit: Emit) -> None:
         match action:
             case ResolveSource():
                 begin_iteration(emit)
             case ObserveService(service="a"):
+                begun.wait(10)
                 emit(BuildFailed(iteration=0, service="a", reason="no"))
             case ObserveService() | PrepareWorktree():
+                begun.set()
                 try:
                     emit.wait(30)
                 except Cancelled:
@@ -107,15 +111,17 @@ def test_an_outcome_of_one_service_cancels_its_siblings(engine: Callable[..., En
 
 
 def test_what_a_cancelled_worker_emits_is_never_recorded(engine: Callable[..., Engine]) -> None:
-    late = threading.Event()
+    begun, late = threading.Event(), threading.Event()
 
     def perform(action: Action, emit: Emit) -> None:
         match action:
             case ResolveSource():
                 begin_iteration(emit)
             case ObserveService(service="a"):
+                begun.wait(10)
                 emit(BuildFailed(iteration=0, service="a", reason="no"))
             case ObserveService(service="b"):
+                begun.set()
                 with pytest.raises(Cancelled):
                     emit.wait(30)
                 with pytest.raises(Cancelled):
