@@ -26,7 +26,8 @@ def listen_anywhere(taken: frozenset[int] | set[int] = frozenset()) -> socket.so
 
 
 def listen_at(port: int) -> socket.socket | None:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # The protocol is named because asyncio switches Nagle's algorithm off only for sockets that say they are TCP.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(("127.0.0.1", port))

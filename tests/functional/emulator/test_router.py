@@ -226,6 +226,19 @@ def test_one_connection_carries_many_requests(shared, service, until):
     assert [entry.http_request.status for entry in entries] == [200, 204, 304, 418, 200, 200, 200]
 
 
+def test_no_answer_waits_for_an_acknowledgement(service):
+    """Head and body are sent apart; with Nagle's algorithm each request on one connection would take 40 ms more."""
+    connection = http.client.HTTPConnection(*address(service), timeout=5)
+    taken = []
+    for _ in range(40):
+        began = time.monotonic()
+        connection.request("GET", "/status/418")
+        connection.getresponse().read()
+        taken.append(time.monotonic() - began)
+    connection.close()
+    assert sorted(taken)[20] < 0.035
+
+
 def test_header_fields_pass_unchanged_and_only_googles_are_added(service):
     connection = http.client.HTTPConnection(*address(service), timeout=5)
     connection.putrequest("GET", "/", skip_accept_encoding=True)
