@@ -204,6 +204,9 @@ class _Emulator:
         return 200, {"url": self._rollouts.url(key_of(name, tag))}
 
     def _close(self) -> None:
+        watchdog = threading.Timer(1.0, os._exit, (1,))  # whatever hangs: nothing may be left running
+        watchdog.daemon = True
+        watchdog.start()
         (self._state / ENDPOINTS).unlink(missing_ok=True)
         stopping = threading.Thread(target=self._grpc.stop, args=(0,), daemon=True)
         stopping.start()
