@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from loop.cli import config, emulator, look, results, run
+from loop.cli import config, emulator, known, look, results, run
 from loop.errors import ConfigError, LoopError
 
 app = typer.Typer(
@@ -24,6 +24,9 @@ app.command()(look.history)
 app.command()(look.show)
 app.command()(look.report)
 app.command()(results.results)
+app.add_typer(
+    known.app, name="known", help="Known issues: cases that may fail, with a signature, an owner and a last day."
+)
 app.add_typer(config.app, name="config", help="Check, show and explain configurations.")
 app.command()(emulator.emulator)
 

@@ -6,25 +6,24 @@ variables only from the mapping it is given. Prints nothing.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
 
-from loop.config import convert
+from loop.config import convert, known
 from loop.config.checks import check
-from loop.config.document import Located, parse
+from loop.config.document import parse
 from loop.config.layers import Layers, Read, read_layers
-from loop.config.models import EnvironmentFile, KnownIssue
-from loop.config.problems import Place, Problem, found, in_order
+from loop.config.models import EnvironmentFile
+from loop.config.problems import Problem, in_order
 from loop.config.substitute import substitute
 from loop.config.validate import plain, validate
 from loop.core import environment as core
 from loop.errors import ConfigError
 
 FOLDER = "configs"
-KNOWN_ISSUES = "known-issues.yaml"
+KNOWN_ISSUES = known.FILE
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -46,8 +45,8 @@ def load(environment: str, *, read: Read, variables: Mapping[str, str], folder: 
     layers = read_layers(file, read)
     if layers.root is None:
         raise ConfigError(in_order(layers.problems, layers.files), where=file, hint=_hint(environment))
-    known, known_problems = _known_issues(f"{folder}/{KNOWN_ISSUES}", read)
-    files = (*layers.files, *([f"{folder}/{KNOWN_ISSUES}"] if known is not None else []))
+    issues, known_problems = _known_issues(f"{folder}/{KNOWN_ISSUES}", read)
+    files = (*layers.files, *([f"{folder}/{KNOWN_ISSUES}"] if issues is not None else []))
     substituted = substitute(layers.root, variables)
     checked = check(substituted.root, environment)
     model, complaints = validate(EnvironmentFile, substituted.root)
@@ -56,7 +55,7 @@ def load(environment: str, *, read: Read, variables: Mapping[str, str], folder: 
     if problems or model is None:
         raise ConfigError(in_order(problems, files), where=file, hint=_hint(environment))
     return Loaded(
-        environment=convert.environment(environment, model, known or ()),
+        environment=convert.environment(environment, model, issues or ()),
         warnings=in_order((*layers.warnings, *substituted.warnings, *checked.warnings), files),
         files=files,
         merged=_in_order(plain(substituted.root)),
@@ -66,8 +65,8 @@ def load(environment: str, *, read: Read, variables: Mapping[str, str], folder: 
 def files(environment: str, *, read: Read, folder: str = FOLDER) -> tuple[str, ...]:
     """The files that make up an environment, as far as they can be read; no other can change what it says."""
     layers = read_layers(_file(environment, folder), read)
-    known = f"{folder}/{KNOWN_ISSUES}"
-    return (*layers.files, *([known] if read(known) is not None else []))
+    listed = f"{folder}/{KNOWN_ISSUES}"
+    return (*layers.files, *([listed] if read(listed) is not None else []))
 
 
 def environments(names: tuple[str, ...], *, read: Read, folder: str = FOLDER) -> tuple[str, ...]:
@@ -124,33 +123,5 @@ def _known_issues(file: str, read: Read) -> tuple[tuple[core.KnownIssue, ...] | 
     text = read(file)
     if text is None:
         return None, ()
-    document = parse(text, file)
-    root = document.root
-    if root is None or root.value == {}:
-        return (), document.problems
-    if not isinstance(root.value, list):
-        return (), (Problem(Place(file, 1), (), f"expected a list of known issues, found {found(root.value)}"),)
-    problems = list(document.problems)
-    issues: list[core.KnownIssue] = []
-    for index, item in enumerate(root.items):
-        issue, complaints = _issue(item, index)
-        problems += complaints
-        issues += [issue] if issue else []
-    return tuple(issues), tuple(problems)
-
-
-def _issue(item: Located, index: int) -> tuple[core.KnownIssue | None, tuple[Problem, ...]]:
-    model, complaints = validate(KnownIssue, item)
-    problems = tuple(replace(problem, path=(f"[{index}]", *problem.path)) for problem in complaints)
-    until = item.keys.get("until")
-    if model and not _is_day(model.until):
-        place = until.place if until else item.place
-        return None, (Problem(place, (f"[{index}]", "until"), f"{model.until} is no day of the calendar"),)
-    return (convert.known_issue(model) if model else None), problems
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return bool(date.fromisoformat(text))
-    except ValueError:
-        return False
+    listed = known.parse_known(text, file)
+    return tuple(entry.issue for entry in listed.entries), listed.problems

@@ -229,7 +229,7 @@ def _row(state: RunState, iteration: IterationState) -> Row:
 
 def _beside(judgement: Judgement) -> str:
     known = known_count(judgement)
-    marks = [f"{known} known"] if known else []
+    marks = [f"{judgement.adjusted}, {known} known" if judgement.adjusted else f"{known} known"] if known else []
     marks += [f"{len(judgement.flaky)} flaky"] if judgement.flaky else []
     marks += [f"{len(judgement.weakened)} weakened"] if judgement.weakened else []
     return f" ({', '.join(marks)})" if marks else ""

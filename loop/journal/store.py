@@ -172,7 +172,7 @@ class Journal:
         last = judged[-1]
         return TrendRow(
             run=run.name, iteration=last.iteration, at=last.at, verdict=last.judgement.verdict,
-            rate=last.judgement.adjusted, ending=ended[-1].ending if ended else "",
+            rate=last.judgement.raw, ending=ended[-1].ending if ended else "",
         )  # fmt: skip
 
     # cases
@@ -185,3 +185,13 @@ class Journal:
         """All rows of one suite attempt, in case id order of first sight."""
         with self._engine.connect() as connection:
             return rows.select(connection, run.id, batch)
+
+    def case_ids(self, environment: str | None = None) -> list[str]:
+        """Every case that any run ever had, without order."""
+        named = sa.select(tables.cases.c.case_id)
+        if environment is not None:
+            of = sa.select(tables.runs.c.id).where(tables.runs.c.environment == environment)
+            named = named.where(tables.cases.c.run.in_(of))
+        query = sa.select(tables.names.c.name).where(tables.names.c.id.in_(named))
+        with self._engine.connect() as connection:
+            return list(connection.scalars(query))

@@ -1,0 +1,30 @@
+"""Text of what is kept over many runs: known issues, the baseline, what flips. Values in, text out, with a newline."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from loop.console.text import table
+from loop.core.environment import KnownIssue
+from loop.core.known import KnownList, covers
+from loop.core.model import Failing
+from loop.core.wording import count
+
+
+def known(issues: Sequence[KnownIssue], failing: Sequence[Failing], *, today: date, width: int = 80) -> str:
+    """`failing`: what did not pass in the newest judged iterations."""
+    if not issues:
+        return "No known issue is listed.\n"
+    listed = KnownList(issues=tuple(issues), today=today)
+    rows = [_issue(issue, failing, listed) for issue in issues]
+    return "\n".join(table(("Pattern", "Signature", "Owner", "Until", "Days left", "State"), rows, width)) + "\n"
+
+
+def _issue(issue: KnownIssue, failing: Sequence[Failing], listed: KnownList) -> tuple[str, ...]:
+    left = (date.fromisoformat(issue.until) - listed.today).days
+    return issue.pattern, issue.signature, issue.owner, issue.until, str(max(left, 0)), _state(issue, failing, listed)
+
+
+def _state(issue: KnownIssue, failing: Sequence[Failing], listed: KnownList) -> str:
+    covered = sum(1 for f in failing if covers(issue, f.id, f.outcome, f.signature))
+    state = "expired" if listed.expired(issue) else "active"
+    return f"{state}, would cover {count(covered, 'case')} now" if covered else state
