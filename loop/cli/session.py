@@ -237,7 +237,7 @@ def _known_suites(charter: Charter, wanted: Sequence[str]) -> None:
 
 
 class _Signals:
-    """The first SIGINT or SIGTERM asks the engine to stop; a second one ends the process at once."""
+    """The first SIGINT, SIGTERM or SIGHUP (a closed terminal) asks the engine to stop; a second one ends at once."""
 
     def __init__(self, interrupt: Callable[[int], None]) -> None:
         self._interrupt = interrupt
@@ -245,7 +245,7 @@ class _Signals:
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self._before[number] = signal.signal(number, self._received)
         return self
 

@@ -141,7 +141,7 @@ def test_a_second_run_is_refused_while_the_first_holds_the_environment(stack: An
     assert first.returncode == 130
 
 
-@pytest.mark.parametrize("number", [2, 15])
+@pytest.mark.parametrize("number", [1, 2, 15])
 def test_a_signal_ends_the_run_within_five_seconds_with_a_report(stack: Any, number: int) -> None:
     import time
 

@@ -25,7 +25,7 @@ from loop.perform.setting import Mask, Setting
 
 SAMPLE = 12
 """`make test` crashes at every twelfth boundary; `make test-all` at all."""
-BOUNDARIES = 100
+BOUNDARIES = 80
 """More than a full run of the tiny stack has; those beyond its last event are not there and counted as such."""
 KILLS = 20
 
