@@ -36,7 +36,7 @@ def _table(state: RunState, width: int) -> list[str]:
 
 
 def iterations(shown: tuple[Row, ...], width: int) -> list[str]:
-    return table(_HEAD, [(r.title, r.rate, r.passed, r.change, r.came) for r in shown], width)
+    return table(_HEAD, [(r.title, r.rate, r.passed, r.change, r.came) for r in shown], width, whole=(2,))
 
 
 def _ending(state: RunState, width: int) -> Iterator[str]:

@@ -52,24 +52,33 @@ def padded(text: str, width: int) -> str:
     return text + " " * (width - cells(text))
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int = 80) -> list[str]:
-    """One line per row, none wider than `width`; the widest columns give way first."""
+def table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], width: int = 80, *, whole: Sequence[int] = ()
+) -> list[str]:
+    """One line per row, none wider than `width`; the widest columns give way first, those of `whole` last."""
     flat = [[one_line(cell, 10_000) for cell in row] for row in (head, *rows)]
     # a column without any content says nothing
     shown = [n for n in range(len(head)) if any(row[n] for row in flat[1:]) or n == 0]
     flat = [[row[n] for n in shown] for row in flat]
-    widths = _fitted([max(cells(row[n]) for row in flat) for n in range(len(shown))], width)
+    kept = [n for n, column in enumerate(shown) if column in whole]
+    widths = _fitted([max(cells(row[n]) for row in flat) for n in range(len(shown))], width, kept)
     return [GAP.join(padded(cut(c, w), w) for c, w in zip(row, widths, strict=True)).rstrip() for row in flat]
 
 
-def _fitted(widths: list[int], width: int) -> list[int]:
+def _fitted(widths: list[int], width: int, kept: Sequence[int] = ()) -> list[int]:
     widths = list(widths)
     room = width - len(GAP) * (len(widths) - 1)
-    while sum(widths) > room and max(widths) > _NARROWEST:
-        widest = widths.index(max(widths))
-        second = max([w for n, w in enumerate(widths) if n != widest], default=_NARROWEST)
-        widths[widest] = max(min(second, widths[widest] - 1), widths[widest] - (sum(widths) - room), _NARROWEST)
+    free = [n for n in range(len(widths)) if n not in kept]
+    for columns in (free, range(len(widths))):
+        _narrowed(widths, columns, room)
     return widths
+
+
+def _narrowed(widths: list[int], columns: Sequence[int], room: int) -> None:
+    while columns and sum(widths) > room and max(widths[n] for n in columns) > _NARROWEST:
+        widest = max(columns, key=lambda n: (widths[n], -n))
+        second = max([widths[n] for n in columns if n != widest], default=_NARROWEST)
+        widths[widest] = max(min(second, widths[widest] - 1), widths[widest] - (sum(widths) - room), _NARROWEST)
 
 
 def wrapped(text: str, width: int = 80, indent: str = "") -> Iterator[str]:

@@ -63,6 +63,8 @@ _ALREADY_SAID: dict[str, str] = {Ending.INVALID: "invalid", Ending.DEPLOY_FAILIN
 
 def reason(said: str, why: str) -> str:
     """`goal met - 24/25 meets ...`: a word and its reason, which may begin with that word itself."""
+    if said == Ending.GOAL_MET_KNOWN:
+        return sentence(why)  # how many they are makes it the same words
     words = (said, _ALREADY_SAID.get(said, said))
     found = next((word for word in words if why.startswith(f"{word}: ")), None)
     return f"{said} - {sentence(why[len(found) + 2 :] if found else why)}"
