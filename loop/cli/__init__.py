@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from loop.cli import config, emulator, known, look, results, run
+from loop.cli import baseline, config, emulator, known, look, results, run
 from loop.errors import ConfigError, LoopError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command()(results.results)
 app.add_typer(
     known.app, name="known", help="Known issues: cases that may fail, with a signature, an owner and a last day."
 )
+app.add_typer(baseline.app, name="baseline", help="The baseline: show it, accept what was weakened since.")
 app.add_typer(config.app, name="config", help="Check, show and explain configurations.")
 app.command()(emulator.emulator)
 

@@ -7,7 +7,8 @@ from loop.console.text import table
 from loop.core.environment import KnownIssue
 from loop.core.known import KnownList, covers
 from loop.core.model import Failing
-from loop.core.wording import count
+from loop.core.state import IterationState
+from loop.core.wording import count, moment, one_line, short_commit
 
 
 def known(issues: Sequence[KnownIssue], failing: Sequence[Failing], *, today: date, width: int = 80) -> str:
@@ -28,3 +29,18 @@ def _state(issue: KnownIssue, failing: Sequence[Failing], listed: KnownList) -> 
     covered = sum(1 for f in failing if covers(issue, f.id, f.outcome, f.signature))
     state = "expired" if listed.expired(issue) else "active"
     return f"{state}, would cover {count(covered, 'case')} now" if covered else state
+
+
+def baseline(run: str, iteration: IterationState, cases: int, accepted: Sequence[tuple[str, str]]) -> str:
+    """`accepted`: case ids, each with who, when and why."""
+    judgement = iteration.judgement
+    assert judgement is not None
+    counts = ", ".join(f"{number} {outcome}" for outcome, number in judgement.counts.items())
+    judged = f", judged {moment(iteration.judged)}" if iteration.judged else ""
+    lines = [
+        f"{run} {iteration.title.lower()}: commit {short_commit(iteration.commit)} {one_line(iteration.subject, 80)}",
+        f"{count(cases, 'case')}: {counts}{judged}",
+        *(f"weakened in it: {one_line(case, 2_000)}" for case in judgement.weakened),
+        *(f"accepted: {one_line(case, 2_000)} ({one_line(why)})" for case, why in accepted),
+    ]
+    return "\n".join(lines) + "\n"

@@ -7,6 +7,7 @@ when it returns.
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,16 @@ class Run:
     @property
     def name(self) -> str:
         return f"{self.environment}-{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """Somebody agreed that a case, which ran in the baseline, no longer counts."""
+
+    case_id: str
+    who: str
+    at: datetime
+    reason: str
 
 
 def opened(url: str, root: Path) -> "Journal":
@@ -195,3 +206,24 @@ class Journal:
         query = sa.select(tables.names.c.name).where(tables.names.c.id.in_(named))
         with self._engine.connect() as connection:
             return list(connection.scalars(query))
+
+    # acceptances
+
+    def accept(self, environment: str, accepted: Sequence[Acceptance]) -> None:
+        rows = [
+            {"environment": environment, "case_id": a.case_id, "who": a.who, "at": a.at.isoformat(), "reason": a.reason}
+            for a in accepted
+        ]
+        with self._lock, self._engine.begin() as connection:
+            connection.execute(tables.acceptances.insert(), rows)
+
+    def acceptances(self, environment: str) -> tuple[Acceptance, ...]:
+        """Oldest first."""
+        table = tables.acceptances.c
+        query = sa.select(table.case_id, table.who, table.at, table.reason).order_by(table.id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.where(table.environment == environment)).all()
+        return tuple(
+            Acceptance(case_id=row.case_id, who=row.who, at=datetime.fromisoformat(row.at), reason=row.reason)
+            for row in rows
+        )

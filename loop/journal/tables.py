@@ -61,3 +61,15 @@ leases = sa.Table(
     sa.Column("heartbeat", sa.String, nullable=False),
     sa.Column("fence", sa.Integer, nullable=False),
 )
+
+acceptances = sa.Table(
+    "acceptances",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("environment", sa.String, nullable=False, index=True),
+    sa.Column("case_id", sa.String, nullable=False),
+    sa.Column("who", sa.String, nullable=False),
+    sa.Column("at", sa.String, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+)
+"""Insert-only: who agreed that a case left the count, when and why. Older programs need no such table."""

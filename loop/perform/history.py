@@ -1,12 +1,14 @@
 """What an iteration is held against: the last comparable one of its run, and the baseline of an earlier run."""
 
+from collections.abc import Collection, Sequence
+
 from loop.core.compare import Earlier, Standing, standings
 from loop.core.environment import Suite
 from loop.core.model import Case
 from loop.core.state import IterationState, RunState
 from loop.core.stopping import comparable
 from loop.core.verdict import History
-from loop.journal import Journal, Run
+from loop.journal import Acceptance, Journal, Run
 from loop.journal.rows import Batch
 from loop.perform.emit import Emit
 
@@ -14,7 +16,22 @@ from loop.perform.emit import Emit
 def history(state: RunState, it: IterationState, emit: Emit) -> History:
     before = [i for i in state.iterations[: it.number] if i.judgement and comparable(i.judgement)]
     previous = _earlier(f"iteration {before[-1].number}", before[-1], it, emit.journal, emit.run) if before else None
-    return History(previous=previous, baseline=_baseline(state, it, emit))
+    found = _baseline_iteration(state, emit)
+    baseline = _baseline(*found, it, emit) if found else None
+    references = [(found[1], baseline)] if found and baseline else []
+    references += [(before[-1], previous)] if previous else []
+    accepted = _accepted(references, emit.journal.acceptances(state.environment))
+    return History(previous=previous, baseline=baseline, accepted=accepted)
+
+
+def _accepted(
+    references: Sequence[tuple[IterationState, Earlier]], acceptances: Sequence[Acceptance]
+) -> frozenset[str]:
+    """A consent holds for what was weakened before it: a case that counted again since then needs a new one."""
+    if not acceptances:
+        return frozenset()
+    counted = [(then.judged, earlier.counted()) for then, earlier in references if then.judged]
+    return frozenset(a.case_id for a in acceptances if not any(at > a.at and a.case_id in ids for at, ids in counted))
 
 
 def cases_of(it: IterationState, journal: Journal, run: Run) -> dict[str, list[Case]]:
@@ -43,27 +60,28 @@ def _ids(it: IterationState, suite: Suite, journal: Journal, run: Run) -> tuple[
     return tuple(case.id for case in journal.cases(run, batch))
 
 
-def _baseline(state: RunState, it: IterationState, emit: Emit) -> Earlier | None:
-    found = _baseline_iteration(state, emit)
-    if found is None:
-        return None
-    run, iteration = found
-    return _earlier(f"{run.name} {iteration.title.lower()}", iteration, it, emit.journal, run)
-
-
-def _baseline_iteration(state: RunState, emit: Emit) -> tuple[Run, IterationState] | None:
-    """The environment's last complete, valid iteration with the same suites, of runs before this one."""
-    suites = {s.name for s in state.charter.suites}
-    for run in reversed(emit.journal.runs(state.environment)):
-        if run.id >= emit.run.id:
+def baseline_iteration(
+    journal: Journal, environment: str, suites: Collection[str], *, before: Run | None = None
+) -> tuple[Run, IterationState] | None:
+    """The environment's last complete, valid iteration with those suites, of runs before that one."""
+    for run in reversed(journal.runs(environment)):
+        if before and run.id >= before.id:
             continue
-        earlier = emit.journal.state(run)
-        if earlier.selected or {s.name for s in earlier.charter.suites} != suites:
+        earlier = journal.state(run)
+        if earlier.selected or {s.name for s in earlier.charter.suites} != set(suites):
             continue
         judged = [i for i in earlier.iterations if i.judgement and comparable(i.judgement)]
         if judged:
             return run, judged[-1]
     return None
+
+
+def _baseline(run: Run, then: IterationState, now: IterationState, emit: Emit) -> Earlier:
+    return _earlier(f"{run.name} {then.title.lower()}", then, now, emit.journal, run)
+
+
+def _baseline_iteration(state: RunState, emit: Emit) -> tuple[Run, IterationState] | None:
+    return baseline_iteration(emit.journal, state.environment, {s.name for s in state.charter.suites}, before=emit.run)
 
 
 def _earlier(label: str, then: IterationState, now: IterationState, journal: Journal, run: Run) -> Earlier:
