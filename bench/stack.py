@@ -26,6 +26,8 @@ TIMEOUT = 300.0
 LINGER = 20.0
 """Seconds that an emulator without a client has to be gone."""
 
+FOREIGN = ("GIT_", "LOOP_", "PYTEST_", "PYTHON")
+
 SERVICE = "  {name}: {{source: services/{name}, health: /, env: {{TURN: '{turn}'}}}}\n"
 CONFIG = """environment: {environment}
 platform: {{endpoint: emulator, state: {state}}}
@@ -132,8 +134,8 @@ def checked(command: Sequence[str], folder: Path) -> None:
 
 
 def surroundings() -> dict[str, str]:
-    """The environment of every command: nobody's settings of git or pytest, no loop around this one."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "LOOP_", "PYTEST_"))}
+    """The environment of every command: nobody's settings of git, pytest or Python, no loop around this one."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN) or name == "PYTHONPATH"}
     who = {f"GIT_{role}_{part}": "bench" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
     return {**kept, **who, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 
