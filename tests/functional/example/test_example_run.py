@@ -92,6 +92,7 @@ def test_it_does_so_while_the_ports_of_an_earlier_run_are_busy(tmp_path: Path) -
         urls = {service["url"] for service in record(root, 1, 3)["services"].values()}
         for url in urls:
             taken = busy.enter_context(socket.socket())
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             taken.bind(("127.0.0.1", int(url.rpartition(":")[2])))
             taken.listen()
         finished(start(root, tmp_path / "home"))
