@@ -124,10 +124,13 @@ def open_stack(root: Path, services: Mapping[str, str], cases: Mapping[str, str]
 def checked(command: Sequence[str], folder: Path) -> None:
     """Run to its end with the output aside; BenchFailed with its last lines where it ends badly."""
     with tempfile.TemporaryFile() as log:
-        run = subprocess.run(
-            command, cwd=folder, env=surroundings(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            timeout=TIMEOUT, check=False,
-        )  # fmt: skip
+        try:
+            run = subprocess.run(
+                command, cwd=folder, env=surroundings(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                timeout=TIMEOUT, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as error:
+            raise BenchFailed(f"{' '.join(command)} did not end within {TIMEOUT:g} s") from error
         if run.returncode:
             log.seek(0)
             raise BenchFailed(f"{' '.join(command)} ended with {run.returncode}:\n{_last(log.read())}")
