@@ -36,7 +36,7 @@ def check(root: Located, name: str) -> Found:
         *_targets(root),
         *_fix(root),
     ]
-    return Found(problems=tuple(problems), warnings=tuple(_loose_secrets(root)))
+    return Found(problems=tuple(problems), warnings=(*_loose_secrets(root), *_idle(root)))
 
 
 def url_variable(service: str) -> str:
@@ -144,6 +144,34 @@ def _loose_secrets(root: Located) -> Iterator[Problem]:
             if value.text and ":" in value.text and not value.text.rpartition(":")[2].isdigit():
                 sentence = f"{value.text} is not pinned: what it means can change between two iterations"
                 yield Problem(value.place, ("services", name, "secrets", variable), sentence)
+
+
+def _idle(root: Located) -> Iterator[Problem]:
+    """Keys that are read and checked, and that nothing acts on: who set one must hear it."""
+    for name, command in _maps_of(root, "hooks").items():
+        if command.value is not None:
+            yield Problem(command.place, ("hooks", name), "is accepted, but hooks do not run yet; nothing calls it")
+    for name, service in _maps(root, "services").items():
+        access = service.keys.get("access")
+        if access and access.value in ("public", "private"):
+            sentence = f"{access.value} is accepted, but access is not changed yet; it stays as it is (keep)"
+            yield Problem(access.place, ("services", name, "access"), sentence)
+    for name, suite in _maps(root, "suites").items():
+        for key, sentence in _PYTEST_ONLY.items():
+            given = suite.keys.get(key)
+            if given and "command" in suite.keys and given.value != 0:
+                yield Problem(given.place, ("suites", name, key), sentence)
+
+
+_PYTEST_ONLY = {
+    "retry_failed": "works with pytest: only; the failed cases of a command: are not run again",
+    "python": "belongs to pytest:; a command: names its own interpreter",
+}
+
+
+def _maps_of(root: Located, section: str) -> dict[str, Located]:
+    entries = _at(root, section)
+    return entries.keys if entries else {}
 
 
 def _circles(root: Located) -> Iterator[Problem]:

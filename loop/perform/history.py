@@ -1,7 +1,9 @@
 """What an iteration is held against: the last comparable one of its run, and the baseline of an earlier run."""
 
-from collections.abc import Collection, Sequence
+import posixpath
+from collections.abc import Callable, Collection, Sequence
 
+from loop import source
 from loop.core.compare import Earlier, Standing, standings
 from loop.core.environment import Suite
 from loop.core.model import Case
@@ -50,6 +52,17 @@ def known_cases(suite: Suite, state: RunState, emit: Emit) -> tuple[str, ...] | 
         return _ids(found[-1], suite, emit.journal, emit.run)
     baseline = _baseline_iteration(state, emit)
     return _ids(baseline[1], suite, emit.journal, baseline[0]) if baseline else None
+
+
+def earlier_source(state: RunState, it: IterationState, repo: source.Repository) -> Callable[[str], str | None]:
+    """Reads a file, named from `root:`, as the iteration before had it; None where it is the same or was not there."""
+    changed = {file.path for file in it.change.files} if it.change and it.number else set()
+
+    def read(file: str) -> str | None:
+        path = posixpath.normpath(posixpath.join(state.charter.root, file))
+        return source.read_file(repo, state.iteration(it.number - 1).commit, path) if path in changed else None
+
+    return read
 
 
 def _ids(it: IterationState, suite: Suite, journal: Journal, run: Run) -> tuple[str, ...] | None:

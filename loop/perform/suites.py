@@ -54,6 +54,7 @@ def run(action: RunSuite, setting: Setting, emit: Emit) -> None:
         output=lambda line: emit.output(suite.name, line),
         redact=setting.redact,
         wait=emit.wait,
+        earlier=history.earlier_source(state, it, setting.repository),
     )
     evidence = _evidence(finished.raw, suite, emit, setting)
     result = replace(finished.result, evidence=evidence)

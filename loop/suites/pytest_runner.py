@@ -5,11 +5,12 @@ import json
 import os
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from loop.core.model import Outcome, Problem, ProblemKind, SuiteResult
-from loop.suites import ids, process, sources
+from loop.suites import assertions, ids, process, sources
 from loop.suites.outcomes import FAILING
 from loop.suites.process import Ended
 from loop.suites.pytest_record import Record
@@ -18,15 +19,29 @@ from loop.suites.tail import TURN, Tail
 
 RECORDER = Path(__file__).parent / "recorder"
 RECORD = "record.jsonl"
+ONLY = "only.json"
 OLDEST = (7, 0)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Once:
+    """One pytest process: what it gave, and pytest's own id of every collected case."""
+
+    finished: Finished
+    nodeids: Mapping[str, str] = field(default_factory=dict)
+
+
 def run_pytest(order: Order) -> Finished:
+    return run_once(order).finished
+
+
+def run_once(order: Order, *, only: Sequence[str] = (), name: str = "output") -> Once:
+    """`only`: pytest's ids of the cases to run, of those that the arguments name; all where there is none."""
     interpreter = find_interpreter(order)
-    output = order.output("output.log")
+    output = order.output(f"{name}.log")
     if interpreter is None:
         command = shlex.join(["python3", "-m", "pytest", *(order.suite.pytest or ())])
-        return not_started(order, command, _missing_interpreter(order, "was not found"))
+        return Once(finished=not_started(order, command, _missing_interpreter(order, "was not found")))
     argv = arguments(order, interpreter)
     record_file = order.scratch / RECORD
     record_file.unlink(missing_ok=True)  # of an attempt that was killed
@@ -37,7 +52,7 @@ def run_pytest(order: Order) -> Finished:
         ended = process.run(
             argv,
             cwd=order.workdir,
-            env=environment(order, record_file),
+            env=environment(order, record_file) | _selection(order, only),
             output=output,
             timeout=order.suite.timeout,
             wait=order.wait,
@@ -47,21 +62,34 @@ def run_pytest(order: Order) -> Finished:
         pump(chunks=None)
     record.close()
     problems = [redacted(problem, order.redact) for problem in _problems(order, interpreter, record, ended, output)]
-    return Finished(
-        result=SuiteResult(
-            command=order.redact(shlex.join(argv)),
-            exit_status=ended.status,
-            seconds=ended.seconds,
-            expected=None if record.expected is None else len(record.expected),
-            counts=dict(record.counts),
-            problems=tuple(problems),
-            marks=tuple(_marks(record, ended)),
-            cases_digest=sources.digest_of_ids(record.expected or ()),
-            sources_digest=digests.together(_sources(order, record)),
-            versions=record.versions,
-        ),
-        raw=(output.path,),
+    result = SuiteResult(
+        command=order.redact(shlex.join(argv)),
+        exit_status=ended.status,
+        seconds=ended.seconds,
+        expected=None if record.expected is None else len(record.expected),
+        counts=dict(record.counts),
+        problems=tuple(problems),
+        marks=(*_marks(record, ended), *_blind(order, record)),
+        cases_digest=sources.digest_of_ids(record.expected or ()),
+        sources_digest=digests.together(_sources(order, record)),
+        versions=record.versions,
     )
+    nodeids = dict(zip(record.expected or (), record.nodeids, strict=False))
+    return Once(finished=Finished(result=result, raw=(output.path,)), nodeids=nodeids)
+
+
+def _selection(order: Order, only: Sequence[str]) -> dict[str, str]:
+    """By a file, for a command line has no room for ten thousand names."""
+    if not only:
+        return {}
+    path = order.scratch / ONLY
+    path.write_text(json.dumps(sorted(set(only))), encoding="utf-8")
+    return {"LOOP_ONLY": str(path)}
+
+
+def _blind(order: Order, record: Record) -> list[str]:
+    root = order.root.resolve()
+    return assertions.marks(order, (_from_root(nodeid, record.rootdir, root) for nodeid in record.nodeids))
 
 
 def find_interpreter(order: Order) -> str | None:

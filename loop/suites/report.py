@@ -31,6 +31,8 @@ class Order:
     """Each line that a child writes, redacted."""
     redact: Callable[[str], str]
     wait: Wait
+    earlier: Callable[[str], str | None] = lambda _file: None
+    """A file below the root as the iteration before had it; None where it is the same, or was not there."""
 
     @property
     def workdir(self) -> Path:

@@ -13,6 +13,7 @@ from loop.guard import Child
 from loop.suites.command_runner import run_command, set_up
 from loop.suites.pytest_runner import run_pytest
 from loop.suites.report import Finished, Order, not_started
+from loop.suites.retries import run_with_retries
 
 
 def run_suite(
@@ -28,6 +29,7 @@ def run_suite(
     output: Callable[[str], None],
     redact: Callable[[str], str],
     wait: Wait,
+    earlier: Callable[[str], str | None] = lambda _file: None,
 ) -> Finished:
     """`env` is the children's whole environment, the suite's own `env:` included. See Order for the rest."""
     scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -43,13 +45,16 @@ def run_suite(
         show=output,
         redact=redact,
         wait=wait,
+        earlier=earlier,
     )
     if not order.workdir.is_dir():
         return not_started(order, "", _no_workdir(suite))
     failed = set_up(order)
     if failed is not None:
         return failed
-    return run_command(order) if suite.pytest is None else run_pytest(order)
+    if suite.pytest is None:
+        return run_command(order)
+    return run_with_retries(order) if suite.retry_failed else run_pytest(order)
 
 
 def _no_workdir(suite: Suite) -> Problem:

@@ -3,7 +3,8 @@
 Runs inside the interpreter of the project under test (Python 3.8, pytest 7.0 and later), so: standard library and
 pytest only, no import of loop. It may not change an outcome, an option or the terminal output.
 
-`LOOP_RECORD` names the file that lines are appended to; without it nothing is recorded. Under xdist only the
+`LOOP_RECORD` names the file that lines are appended to; without it nothing is recorded. `LOOP_ONLY` names a file with
+the ids of the cases to run, of those that the arguments name; without it all run. Under xdist only the
 controller writes. One line is one `write`, so that what was said survives SIGKILL. Kinds of line (key `e`):
 session, collected, collect, start, report, finish, trouble, end.
 """
@@ -168,6 +169,21 @@ class Tracer:
             made.get_result().loop_trace = trace.id
 
 
+class Selection:
+    """Keeps the cases that are to be tried again; the arguments stay what they were."""
+
+    def __init__(self, path: str) -> None:
+        with open(path, encoding="utf-8") as file:
+            self.ids = frozenset(json.load(file))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        others = [item for item in items if item.nodeid not in self.ids]
+        if others:
+            config.hook.pytest_deselected(items=others)
+            items[:] = [item for item in items if item.nodeid in self.ids]
+
+
 @pytest.fixture
 def loop_trace() -> Any:
     """The case's W3C trace: `id`, `traceparent` and `headers`, for a client that is not marked by itself."""
@@ -178,6 +194,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if os.environ.get("LOOP_TRACE") != "off":
         loop_tracing.mark_libraries()
         config.pluginmanager.register(Tracer(), "loop-tracer")
+    only = os.environ.get("LOOP_ONLY", "")  # also for the workers of xdist, which inherit it
+    if only:
+        config.pluginmanager.register(Selection(only), "loop-selection")
     path = os.environ.pop("LOOP_RECORD", "")  # a pytest that a test starts must not write here
     if path and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Recorder(Lines(path), config), "loop-recorder")
