@@ -9,7 +9,7 @@ import traceback
 
 import typer
 
-from loop.cli import baseline, config, emulator, known, look, results, run
+from loop.cli import baseline, config, emulator, flaky, known, look, results, run
 from loop.errors import ConfigError, LoopError
 
 COLLECT_EVERY = 50_000
@@ -29,6 +29,7 @@ app.command()(look.history)
 app.command()(look.show)
 app.command()(look.report)
 app.command()(results.results)
+app.command()(flaky.flaky)
 app.add_typer(
     known.app, name="known", help="Known issues: cases that may fail, with a signature, an owner and a last day."
 )

@@ -4,7 +4,6 @@ The file is the user's: entries are appended, one date is edited, and nothing el
 """
 
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -69,8 +68,7 @@ def list_(env: Env = None) -> None:
     path, text = _file()
     issues = [entry.issue for entry in entries(text or "", _name(path))]
     failing = _failing_now(_journal(), env)
-    width = shutil.get_terminal_size().columns
-    sys.stdout.write(known(issues, failing, today=utc_now().date(), width=width))
+    sys.stdout.write(known(issues, failing, today=utc_now().date()))
 
 
 @app.command()

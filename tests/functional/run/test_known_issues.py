@@ -23,7 +23,7 @@ def test_a_failure_is_listed_covered_and_expires(failed: Any) -> None:
     added = stack.loop("known", "add", CASE, *SAID)
     assert added.returncode == 0, added.stderr
     assert "signature of its newest judged failure (local-1 initial)" in added.stderr
-    (row,) = stack.loop("known", "list", env={"COLUMNS": "300"}).stdout.splitlines()[1:]
+    (row,) = stack.loop("known", "list").stdout.splitlines()[1:]
     days = (date(2099, 12, 31) - datetime.now(UTC).date()).days
     assert f"ann    2099-12-31  {days}" in row
     assert row.endswith("active, would cover 1 case now")
@@ -35,7 +35,7 @@ def test_a_failure_is_listed_covered_and_expires(failed: Any) -> None:
     expired = stack.loop("known", "expire", CASE)
     yesterday = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
     assert (expired.returncode, expired.stdout) == (0, f"{FILE}: {CASE} expired on {yesterday}\n")
-    assert "expired, would cover 1 case now" in stack.loop("known", "list", env={"COLUMNS": "300"}).stdout
+    assert "expired, would cover 1 case now" in stack.loop("known", "list").stdout
     stack.commit("It expired")
     run = stack.loop("run", "--env", "local")
     assert run.returncode == 1
@@ -53,7 +53,7 @@ def test_what_no_run_ever_had_is_refused_unless_it_is_yet_to_come(failed: Any) -
     assert not (stack.root / FILE).exists()
     unseen = stack.loop("known", "add", "smoke::*::test_later", "--signature", "HTTP 403", "--unseen", *SAID)
     assert unseen.returncode == 0, unseen.stderr
-    (row,) = stack.loop("known", "list", env={"COLUMNS": "300"}).stdout.splitlines()[1:]
+    (row,) = stack.loop("known", "list").stdout.splitlines()[1:]
     assert row.endswith("active")
 
 
