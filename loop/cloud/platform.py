@@ -20,6 +20,7 @@ from loop.cloud.values import (
     Built,
     Created,
     Endpoints,
+    Mark,
     Observed,
     Order,
     Proven,
@@ -109,6 +110,14 @@ class Platform:
     ) -> Proven | Unhealthy | Unproven:  # fmt: skip
         """Health first, then proof at the level that the service asks for."""
         return self._probes.prove(service, url, revision, wait, evidence_within=evidence_within, headers=headers)
+
+    def mark(self, service: Service, url: str, *, wait: Wait, headers: Headers = dict) -> Mark:
+        """Send a request that `marked` finds again: once it stands in the request log, so does all before it."""
+        return self._probes.mark(service, url, wait, headers=headers)
+
+    def marked(self, service: Service, mark: Mark, *, wait: Wait, within: float) -> Request | None:
+        """The mark's entry in the request log, waited for; None where it does not show up in time."""
+        return self._probes.logged(service, mark.agent, mark.probe.at, wait, within)
 
     # reading logs
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from loop.cloud.calls import delays, poll
 from loop.cloud.logs import Logs
-from loop.cloud.values import Proven, Unhealthy, Unproven
+from loop.cloud.values import Mark, Proven, Request, Unhealthy, Unproven
 from loop.core.environment import Health, Identity, Proof, Service
 from loop.core.model import Probe
 from loop.errors import Wait
@@ -29,6 +29,7 @@ BODY = 65_536
 EXCERPT = 300
 CLOCKS_DIFFER = timedelta(minutes=1)
 EVIDENCE_WITHIN = 120.0
+MARK_WITHIN = 2.0
 LOG_LONGEST = 5.0
 """Longest pause between two reads of the request log."""
 
@@ -76,6 +77,21 @@ class Probes:
                 return self._answered(health, identity, url, revision, headers, wait, last, asked)
             case Proof.LOGGED:
                 return self._logged(service, url, revision, headers, wait, last, asked, evidence_within)
+
+    def mark(self, service: Service, url: str, wait: Wait, *, headers: Headers = dict) -> Mark:
+        """Ask for the health once more; an answer that is not good is asked for again, `MARK_WITHIN` long."""
+        health = service.health
+        last: Answer | None = None
+
+        def attempt() -> Answer | None:
+            nonlocal last
+            last = ask(url, health.path, headers(), ANSWER_WITHIN)
+            return last if last.good else None
+
+        poll(attempt, wait=wait, within=MARK_WITHIN)
+        assert last is not None, "polling looks at least once"
+        named = identity_of(last, health.identity) if health.identity else ""
+        return Mark(agent=last.agent, probe=last.probe, named=named)
 
     def _healthy(self, health: Health, url: str, headers: Headers, wait: Wait) -> tuple[bool, Answer, int]:
         """Whether the health was good `consecutive` times in a row in time; the last answer; how many there were."""
@@ -128,13 +144,18 @@ class Probes:
 
     def _logged_under(self, service: Service, answer: Answer, wait: Wait, within: float) -> str:
         """The revision under which the probe stands in the request log; empty where it does not show up in time."""
-        since = answer.probe.at - CLOCKS_DIFFER
+        found = self.logged(service, answer.agent, answer.probe.at, wait, within)
+        return found.revision if found else ""
 
-        def look() -> str | None:
-            entries = self._logs.requests(service.service, since=since, agent=answer.agent, limit=1, wait=wait)
-            return entries[0].revision if entries else None
+    def logged(self, service: Service, agent: str, at: datetime, wait: Wait, within: float) -> Request | None:
+        """The request log's entry of the probe with that User-Agent; None where it does not show up in time."""
+        since = at - CLOCKS_DIFFER
 
-        return poll(look, wait=wait, within=within, longest=LOG_LONGEST) or ""
+        def look() -> Request | None:
+            entries = self._logs.requests(service.service, since=since, agent=agent, limit=1, wait=wait)
+            return entries[0] if entries else None
+
+        return poll(look, wait=wait, within=within, longest=LOG_LONGEST)
 
     def _lines(self, service: Service, revision: str, wait: Wait) -> tuple[str, ...]:
         return self._logs.first_lines_of_failure(service.service, revision, wait)

@@ -99,6 +99,17 @@ class Unproven:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A request of ours that is to be found again in the request log, and what its answer said."""
+
+    agent: str
+    """Its User-Agent, which no other request has."""
+    probe: Probe
+    named: str
+    """The revision that the answer named; empty where it named none, or was not asked to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One entry of a service's request log."""
 

@@ -39,6 +39,7 @@ def _charter(name: str, file: models.EnvironmentFile, known: tuple[core.KnownIss
         hooks=_hooks(file.hooks),
         workspace=core.Workspace(link=file.workspace.link, setup=file.workspace.setup),
         known_issues=known,
+        evidence=core.EvidenceRule(wait=file.evidence.wait),
         root=file.root,
     )
 

@@ -167,7 +167,7 @@ class Suite(Model):
     timeout: Duration = written("30m", "Time after which the runner is stopped; finished cases are kept.")
     priority: Whole = Field(100, description="Smaller runs first; equal ones in the file's order.")
     gate: Gate | None = Field(None, description="What the suite must reach for the iteration to pass.")
-    exercises: Texts = Field((), description="Services that the suite must have sent requests to.")
+    exercises: Texts = Field((), description="Services of which the suite must have reached one; else invalid.")
     trace: Switch = Field(True, description="Give each case a trace id that its requests carry.")
     retry_failed: Whole = Field(0, ge=0, description="Further attempts for failed cases; every attempt is recorded.")
 
@@ -180,6 +180,12 @@ class Target(Model):
         None, ge=1, le=100, description="Which percentile is held against it; default: the pNN of the name, else 95."
     )
     unit: Words = Field("ms", description="Unit that the property is recorded in.")
+
+
+class Evidence(Model):
+    wait: Duration = written(
+        "2m", "Time that a marked request may take to show up in the request log; then evidence counts as unavailable."
+    )
 
 
 class Goal(Model):
@@ -252,6 +258,7 @@ class EnvironmentFile(Model):
         default_factory=dict, description="What the product can do, each with patterns over case ids that show it."
     )
     targets: dict[Words, Target] = Field(default_factory=dict, description="Limits on measured figures.")
+    evidence: Evidence = Field(default_factory=Evidence, description="How the services' request logs are read.")
     goal: Goal = Field(default_factory=Goal, description="When the run is done.")
     limits: Limits = Field(default_factory=Limits, description="When the run gives up.")
     fix: Fix | None = Field(None, description="What acts between two iterations; without it a run makes Initial alone.")

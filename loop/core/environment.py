@@ -203,6 +203,12 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceRule:
+    wait: float = 120.0
+    """Seconds that a marked request may take to show up in the request log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownIssue:
     """A case that may fail with a given signature until a last day (UTC, inclusive, ISO date)."""
 
@@ -240,6 +246,7 @@ class Charter:
     hooks: Hooks = field(default_factory=Hooks)
     workspace: Workspace = field(default_factory=Workspace)
     known_issues: tuple[KnownIssue, ...] = ()
+    evidence: EvidenceRule = field(default_factory=EvidenceRule)
     root: str = "."
     """The monorepo folder that paths are relative to, below the repository's root."""
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from loop.core.actions import Ending
 from loop.core.environment import Charter, Dependency, Proof, Service
+from loop.core.evidence import SuiteEvidence
 from loop.core.model import (
     Change,
     Commit,
@@ -268,6 +269,8 @@ class ServingChecked(Event):
     """Service name -> revision that serves now; empty text where the split has several."""
     moved: tuple[str, ...] = ()
     """Sentences, one per service that no longer serves what was verified."""
+    evidence: SuiteEvidence | None = None
+    """What the request logs say of the suite; None in journals of an earlier loop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

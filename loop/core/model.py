@@ -233,6 +233,34 @@ class CapabilityJudged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceFigure:
+    """One service's share of a measured target."""
+
+    service: str
+    n: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One target and what was measured of it in an iteration, as a nearest-rank percentile of `n` values."""
+
+    target: str
+    n: int
+    percentile: int
+    value: float
+    """In `unit`; three significant digits, rounded up."""
+    limit: float
+    unit: str
+    """`s` for requests; for properties the one they are recorded in."""
+    met: bool
+    source: str
+    """`request log` or `property`."""
+    services: tuple[ServiceFigure, ...] = ()
+    """By service, of requests."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """What may be said of one iteration. Recorded once; a newer program never judges again."""
 
@@ -265,6 +293,8 @@ class Judgement:
     """False when the product did not build or start, so that no suite could run."""
     notes: tuple[str, ...] = ()
     """What a reader should know and changes no verdict: known issues that passed, expired or failed otherwise."""
+    targets: tuple[Measured, ...] = ()
+    """Those that were measured. A missed one changes no verdict either: a target is no gate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,7 @@ from loop.core.events import (
     SuiteFinished,
     WorktreeReady,
 )
+from loop.core.evidence import SuiteEvidence
 from loop.core.model import Change, Failing, Judgement, Problem, Serving, SuiteResult, TrendRow
 
 ActionKey = tuple[str, int | None, str]
@@ -83,6 +84,7 @@ class SuiteState:
     name: str
     attempts: int = 0
     started: datetime | None = None
+    finished: datetime | None = None
     result: SuiteResult | None = None
     attempt: int = 0
     """The attempt whose rows count."""
@@ -90,6 +92,7 @@ class SuiteState:
     checked: bool = False
     """The services were looked at again after the suite."""
     moved: tuple[str, ...] = ()
+    evidence: SuiteEvidence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,10 +338,11 @@ def _tested(state: RunState, event: SuiteFinished | ServingChecked | DependencyP
     match event:
         case SuiteFinished():
             return _suite(
-                state, event.iteration, event.suite, result=event.result, attempt=event.attempt, failing=event.failing
-            )
+                state, event.iteration, event.suite,
+                result=event.result, attempt=event.attempt, failing=event.failing, finished=event.at,
+            )  # fmt: skip
         case ServingChecked():
-            return _suite(state, event.iteration, event.suite, checked=True, moved=event.moved)
+            return _suite(state, event.iteration, event.suite, checked=True, moved=event.moved, evidence=event.evidence)
         case DependencyProbed():
             probes = state.iteration(event.iteration).probes | {event.dependency: event}
             return _changed(state, event.iteration, probes=probes)

@@ -24,7 +24,7 @@ from loop.core.actions import (
     RunSuite,
     WriteReport,
 )
-from loop.perform import deploy, end, judge, report, sources, suites
+from loop.perform import deploy, end, evidence, judge, report, sources, suites
 from loop.perform.emit import Emit
 from loop.perform.fix import fix
 from loop.perform.setting import Setting
@@ -86,4 +86,4 @@ def _against_the_stack(action: ProbeDependency | RunSuite | CheckServing, settin
         case RunSuite():
             suites.run(action, setting, emit)
         case CheckServing():
-            suites.check_serving(action, setting, emit)
+            evidence.check_serving(action, setting, emit)

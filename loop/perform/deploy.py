@@ -103,7 +103,8 @@ def probe(action: ProbeService, setting: Setting, emit: Emit) -> None:
     service, seen = it.definition(action.service), it.services[action.service]
     platform = setting.platform()
     k, name, revision = it.number, service.name, seen.revision
-    proof = platform.probe(service, seen.url, seen.revision, wait=emit.wait)
+    within = emit.state.charter.evidence.wait
+    proof = platform.probe(service, seen.url, seen.revision, wait=emit.wait, evidence_within=within)
     match proof:
         case cloud.Proven():
             serving = platform.serving(service, wait=emit.wait)

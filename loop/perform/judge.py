@@ -1,8 +1,11 @@
 """Reads the rows, asks the pure rules, records the judgement. Nothing is decided here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from loop.core import evidence
 from loop.core.actions import JudgeIteration
+from loop.core.environment import Suite
 from loop.core.events import IterationJudged
 from loop.core.model import Judgement, Problem, ProblemKind
 from loop.core.state import IterationState
@@ -34,12 +37,15 @@ def _tested(it: IterationState, setting: Setting, emit: Emit) -> Judgement:
         results={name: s.result for name, s in it.suites.items() if s.result is not None},
         cases=cases_of(it, emit.journal, emit.run),
         selected=state.selected,
-        problems=tuple(_problems(it)),
+        problems=tuple(_problems(it, state.suites)),
     )
-    return judged(state.charter, trial, history(state, it, emit), today=setting.clock().date())
+    judgement = judged(state.charter, trial, history(state, it, emit), today=setting.clock().date())
+    found = [suite.evidence for suite in it.suites.values() if suite.evidence]
+    rows = (case for cases in trial.cases.values() for case in cases)
+    return replace(judgement, targets=evidence.measured(state.charter.targets, found, rows))
 
 
-def _problems(it: IterationState) -> Iterator[Problem]:
+def _problems(it: IterationState, suites: Sequence[Suite]) -> Iterator[Problem]:
     if it.setup_problem:
         yield it.setup_problem
     for service in it.services.values():
@@ -52,3 +58,8 @@ def _problems(it: IterationState) -> Iterator[Problem]:
     for suite in it.suites.values():
         for moved in suite.moved:
             yield Problem(kind=ProblemKind.CONTAMINATED, sentence=f"while {suite.name} ran: {moved}")
+    for wanted in suites:
+        seen = it.suites[wanted.name]
+        # what went wrong in the suite itself explains why it asked nothing
+        if seen.checked and not (seen.result and seen.result.problems):
+            yield from filter(None, [evidence.problem(wanted, seen.evidence)])

@@ -1,4 +1,4 @@
-"""Against the deployed stack: probe what it depends on, run a suite, and see that nothing moved meanwhile."""
+"""Against the deployed stack: probe what it depends on, and run a suite."""
 
 import http.client
 import json
@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from loop import guard
-from loop.core.actions import CheckServing, ProbeDependency, RunSuite
+from loop.core.actions import ProbeDependency, RunSuite
 from loop.core.environment import Dependency, Suite
-from loop.core.events import ChildStarted, DependencyProbed, ServingChecked, SuiteFinished
+from loop.core.events import ChildStarted, DependencyProbed, SuiteFinished
 from loop.core.model import PASSING, UNCOUNTED, Case, Evidence, Failing, Outcome
 from loop.core.signatures import signature
 from loop.core.state import IterationState, RunState
@@ -21,6 +21,7 @@ from loop.errors import JournalError
 from loop.journal.rows import Batch
 from loop.perform import history
 from loop.perform.emit import Emit
+from loop.perform.evidence import ran_file, write_ran
 from loop.perform.setting import Setting
 from loop.reports.write import evidence_folder, write_evidence
 from loop.suites.run import run_suite
@@ -40,7 +41,7 @@ def run(action: RunSuite, setting: Setting, emit: Emit) -> None:
     suite = _revealed(next(s for s in state.suites if s.name == action.suite), it, setting)
     ended("RunSuite", it.number, suite.name, emit)
     batch = Batch(iteration=it.number, suite=suite.name, attempt=emit.attempt)
-    rows = _Rows(batch, emit)
+    rows = _Rows(batch, emit, ran_file(setting, state, it.number, suite.name, emit.attempt))
     scratch = setting.scratch(state, f"{suite.name}-{it.number}-{emit.attempt}")
     finished = run_suite(
         suite,
@@ -59,6 +60,7 @@ def run(action: RunSuite, setting: Setting, emit: Emit) -> None:
     evidence = _evidence(finished.raw, suite, emit, setting)
     result = replace(finished.result, evidence=evidence)
     shutil.rmtree(scratch)
+    write_ran(rows.ran, rows.waiting)
     emit(
         SuiteFinished(
             iteration=it.number,
@@ -70,18 +72,6 @@ def run(action: RunSuite, setting: Setting, emit: Emit) -> None:
         cases=rows.waiting,
         batch=batch,
     )
-
-
-def check_serving(action: CheckServing, setting: Setting, emit: Emit) -> None:
-    it = emit.state.iteration(action.iteration)
-    platform = setting.platform()
-    serving = {s.name: platform.serving(s, wait=emit.wait).revision for s in it.definitions}
-    moved = tuple(
-        f"{name} serves {revision or 'several revisions'}, not {it.services[name].revision}"
-        for name, revision in serving.items()
-        if revision != it.services[name].revision
-    )
-    emit(ServingChecked(iteration=it.number, suite=action.suite, serving=serving, moved=moved))
 
 
 def probe_dependency(action: ProbeDependency, setting: Setting, emit: Emit) -> None:
@@ -124,6 +114,7 @@ class _Rows:
 
     batch: Batch
     emit: Emit
+    ran: Path
     waiting: list[Case] = field(default_factory=list)
     failing: list[Failing] = field(default_factory=list)
     written: float = field(default_factory=time.monotonic)
@@ -137,6 +128,7 @@ class _Rows:
         self.waiting.append(case)
         if len(self.waiting) >= BATCH or time.monotonic() - self.written > BATCH_AGE:
             self.emit.rows(self.batch, self.waiting)
+            write_ran(self.ran, self.waiting)
             self.waiting = []
             self.written = time.monotonic()
 
@@ -153,7 +145,10 @@ def _revealed(suite: Suite, it: IterationState, setting: Setting) -> Suite:
 def _environment(suite: Suite, state: RunState, it: IterationState, setting: Setting) -> Mapping[str, str]:
     urls = {f"LOOP_URL_{name.upper().replace('-', '_')}": s.url for name, s in it.services.items()}
     own = {name: setting.reveal(text, it) for name, text in suite.env.items()}
-    return {**setting.variables, **urls, "LOOP_RUN": state.name, "LOOP_ITERATION": str(it.number), **own}
+    # equal node ids give equal trace ids within an attempt, also where a failed case is tried again in another process
+    seed = f"{state.uid}-{it.number}-{suite.name}-{state.attempt('RunSuite', it.number, suite.name)}"
+    run = {"LOOP_RUN": state.name, "LOOP_ITERATION": str(it.number), "LOOP_TRACE_SEED": seed}
+    return {**setting.variables, **urls, **run, **own}
 
 
 def _evidence(raw: tuple[Path, ...], suite: Suite, emit: Emit, setting: Setting) -> tuple[Evidence, ...]:

@@ -45,7 +45,7 @@ def _report(subject: Subject) -> dict[str, Any]:
         "dependencies": plain(iteration.probes),
         "suites": {name: _suite(suite) for name, suite in iteration.suites.items()},
         "known_issues": plain(state.charter.known_issues),
-        "targets": [{"name": t.name, "below": t.below, "measured": None} for t in state.charter.targets],
+        "targets": _targets(subject),
         "open_operations": [{"service": s, "operation": o} for s, o in open_operations(iteration)],
         "rejected_fixes": [r.guard for r in iteration.fix.rejections] if subject.last else [],
     }
@@ -106,7 +106,19 @@ def _service(service: ServiceState) -> dict[str, Any]:
 
 
 def _suite(suite: SuiteState) -> dict[str, Any]:
-    return {"attempt": suite.attempt, "result": plain(suite.result), "moved": list(suite.moved)}
+    return {
+        "attempt": suite.attempt,
+        "result": plain(suite.result),
+        "moved": list(suite.moved),
+        "evidence": plain(suite.evidence),
+    }
+
+
+def _targets(subject: Subject) -> list[dict[str, Any]]:
+    """`measured` is null where nothing measured the target."""
+    found = {each.target: each for each in (subject.judgement.targets if subject.judgement else ())}
+    declared = subject.state.charter.targets
+    return [{"name": t.name, "below": t.below, "measured": plain(found.get(t.name))} for t in declared]
 
 
 def plain(value: Any) -> Any:

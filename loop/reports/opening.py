@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from loop.core.events import RunEnded
 from loop.core.model import Commit, Judgement, Problem, SuiteResult, Verdict
+from loop.core.state import SuiteState
 from loop.core.wording import (
     count,
     credit_sum,
@@ -36,6 +37,7 @@ from loop.reports.document import (
     joined,
     line,
 )
+from loop.reports.evidence import logs_read
 from loop.reports.subject import Subject, commit_mark, commits, evidence_link
 
 
@@ -224,20 +226,20 @@ def _table(subject: Subject) -> Iterator[Block]:
 
 def measured(subject: Subject) -> Iterator[Block]:
     """How the figures came about: the commands, their exit statuses, and the files that prove it."""
-    results = [(s.name, s.result) for s in subject.iteration.suites.values() if s.result]
+    results = [(s, s.result) for s in subject.iteration.suites.values() if s.result]
     if not results:
         return
     yield Heading(3, line("How it was measured"))
-    yield Bullets(tuple(_measured(subject, name, result) for name, result in results))
+    yield Bullets(tuple(_measured(subject, suite, result) for suite, result in results))
 
 
-def _measured(subject: Subject, name: str, result: SuiteResult) -> Bullet:
+def _measured(subject: Subject, suite: SuiteState, result: SuiteResult) -> Bullet:
     versions = ", ".join(f"{k} {v}" for k, v in sorted(result.versions.items()))
     status = "did not start" if result.exit_status is None else f"exit status {result.exit_status}"
-    head = line(Strong(name), ": ", Code(result.command), f" - {status}, {duration(result.seconds)}",
+    head = line(Strong(suite.name), ": ", Code(result.command), f" - {status}, {duration(result.seconds)}",
                 f", {versions}" if versions else "")  # fmt: skip
     files = tuple(
         line(evidence_link(subject.iteration, e), f" ({e.size} bytes, sha256 ", Code(e.sha256[:12]), ")")
         for e in result.evidence
     )
-    return Bullet(head, (*(line(mark) for mark in result.marks), *files))
+    return Bullet(head, (*(line(mark) for mark in result.marks), *logs_read(suite.evidence), *files))

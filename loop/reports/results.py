@@ -19,6 +19,7 @@ from loop.reports.document import (
     bullets,
     line,
 )
+from loop.reports.evidence import passed_without, requests_of, targets
 from loop.reports.subject import Subject, claims, earlier_commits, groups
 
 _SHOWN_GROUPS = 12
@@ -32,7 +33,7 @@ def results(subject: Subject) -> Iterator[Block]:
         yield from _remaining(subject, judgement)
         yield from _works(judgement)
     yield from _known(subject)
-    yield from _targets(subject)
+    yield from targets(subject)
 
 
 def _remaining(subject: Subject, judgement: Judgement) -> Iterator[Block]:
@@ -47,7 +48,7 @@ def _remaining(subject: Subject, judgement: Judgement) -> Iterator[Block]:
         yield Paragraph(line(f"{count(rest, 'further case')} with other failures: see the JSON twin of this report."))
     if not found:
         yield Paragraph(line(_none_remaining(judgement)))
-    yield from _lists(judgement)
+    yield from _lists(subject, judgement)
 
 
 def _none_remaining(judgement: Judgement) -> str:
@@ -67,6 +68,7 @@ def _group(subject: Subject, group: Sequence[Failing]) -> Iterator[Block]:
     else:
         yield Heading(4, line(f"{len(group)} cases: {one_line(first.signature or first.message, 100)}"))
     yield Bullets((*_about(subject, group), *_notes(subject, group)))
+    yield from requests_of(subject, first.id)
     yield from _detail(subject, first)
 
 
@@ -129,7 +131,7 @@ def trimmed(text: str) -> str:
     return "\n".join([*rows[:_HEAD_LINES], f"... {left_out} lines left out ...", *rows[-_TAIL_LINES:]])
 
 
-def _lists(judgement: Judgement) -> Iterator[Block]:
+def _lists(subject: Subject, judgement: Judgement) -> Iterator[Block]:
     """What a pass rate hides: each list is named only where there is something on it."""
     against = judgement.comparison or judgement.baseline
     named: list[tuple[str, Sequence[str]]] = [
@@ -139,7 +141,7 @@ def _lists(judgement: Judgement) -> Iterator[Block]:
     ]
     if against:
         named = [*_compared(against), *named]
-    items = tuple(_ids(title, ids) for title, ids in named if ids)
+    items = (*(_ids(title, ids) for title, ids in named if ids), *passed_without(subject))
     if items:
         yield Paragraph(line("Also:"))
         yield Bullets(items)
@@ -209,17 +211,3 @@ def _known(subject: Subject) -> Iterator[Block]:
     yield Paragraph(line(f"{count(len(covered), 'failing case')} of this iteration left the adjusted rate that way."))
     if subject.judgement and subject.judgement.notes:
         yield bullets(*map(line, subject.judgement.notes))
-
-
-def _targets(subject: Subject) -> Iterator[Block]:
-    """Nothing measures them yet, and the report says so rather than repeat the limits as if they were met."""
-    yield Heading(3, line("Performance against targets"))
-    targets = subject.state.charter.targets
-    if not targets:
-        yield Paragraph(line("No targets are declared; nothing was measured."))
-        return
-    limits = [(t, f"{t.below * 1000:g} ms" if t.requests else f"{t.below:g} {t.unit}") for t in targets]
-    rows = tuple(
-        Row((line(t.name), line(f"p{t.percentile} below {limit}"), line("not measured"))) for t, limit in limits
-    )
-    yield Table(("Target", "Limit", "Measured"), rows)

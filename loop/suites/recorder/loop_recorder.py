@@ -156,8 +156,8 @@ class Tracer:
     """The hooks of the process that runs the cases: gives each its trace id, and the report carries it home."""
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self) -> Any:
-        loop_tracing.begin()
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
+        loop_tracing.begin(item.nodeid)
         yield
         loop_tracing.end()
 

@@ -8,6 +8,7 @@ here, is left alone: a request then goes out unmarked, and no test notices.
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib.machinery
 import os
 import sys
@@ -20,8 +21,8 @@ HEADER = "traceparent"
 class Trace:
     """One case's trace. Each `traceparent` names a new span of it."""
 
-    def __init__(self) -> None:
-        self.id = os.urandom(16).hex()
+    def __init__(self, trace_id: str = "") -> None:
+        self.id = trace_id or os.urandom(16).hex()
 
     @property
     def traceparent(self) -> str:
@@ -39,8 +40,19 @@ def current() -> Trace | None:
     return _running[-1] if _running else None
 
 
-def begin() -> None:
-    trace = Trace()
+_seen: dict[str, int] = {}
+
+
+def _id_of(nodeid: str) -> str:
+    """Of the seed, the node id and how often it began in this process before; random where there is no seed."""
+    seed = os.environ.get("LOOP_TRACE_SEED", "")
+    before = _seen.get(nodeid, 0)
+    _seen[nodeid] = before + 1
+    return hashlib.sha256(f"{seed} {before} {nodeid}".encode("utf-8", "replace")).hexdigest()[:32] if seed else ""
+
+
+def begin(nodeid: str) -> None:
+    trace = Trace(_id_of(nodeid))
     _running.append(trace)
     os.environ["LOOP_TRACEPARENT"] = trace.traceparent
 

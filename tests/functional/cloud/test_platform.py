@@ -287,3 +287,20 @@ def eventually(look, within=10.0):
     while not (found := look()) and datetime.now(UTC) < deadline:
         wait(0.02)
     return found
+
+
+def test_a_marked_request_is_found_under_the_revision_that_answered_it(stage, image):
+    service = stage.service(image=image)
+    order = stage.deploy(service)
+    mark = stage.platform.mark(service, stage.platform.url(service), wait=wait)
+    assert mark.named == order.revision
+    found = stage.platform.marked(service, mark, wait=wait, within=20)
+    assert (found.agent, found.revision, found.status) == (mark.agent, order.revision, 200)
+
+
+def test_a_marked_request_that_went_elsewhere_is_not_found(stage, image):
+    service, other = stage.service(image=image), stage.service(image=image)
+    stage.deploy(service)
+    stage.deploy(other)
+    mark = stage.platform.mark(service, stage.platform.url(other), wait=wait)
+    assert stage.platform.marked(service, mark, wait=wait, within=0.2) is None

@@ -36,6 +36,7 @@ from loop.core.events import (
     ServingChecked,
     SuiteFinished,
 )
+from loop.core.evidence import CaseRequest, LogStatus, ServiceEvidence, SuiteEvidence
 from loop.core.model import (
     CapabilityJudged,
     Case,
@@ -49,9 +50,11 @@ from loop.core.model import (
     Failing,
     Fixed,
     Judgement,
+    Measured,
     Outcome,
     Probe,
     Rate,
+    ServiceFigure,
     Serving,
     Split,
     SuiteJudged,
@@ -231,7 +234,7 @@ class Story:
             )
         )
 
-    def test(self, number: int, failing: Sequence[Failing]) -> None:
+    def test(self, number: int, failing: Sequence[Failing], evidence: SuiteEvidence | None = None) -> None:
         self.tell(
             DependencyProbed(
                 iteration=number, dependency="database", reachable=True, detail="database: ok", seconds=0.02
@@ -251,7 +254,7 @@ class Story:
         self.tell(
             SuiteFinished(iteration=number, suite=SUITE, attempt=1, result=result, failing=tuple(failing)), seconds=38.0
         )
-        self.tell(ServingChecked(iteration=number, suite=SUITE, serving={}))
+        self.tell(ServingChecked(iteration=number, suite=SUITE, serving={}, evidence=evidence))
 
     def judge(self, number: int, judgement: Judgement) -> None:
         self.tell(IterationJudged(iteration=number, judgement=judgement))
@@ -373,8 +376,9 @@ def seed(*, iterations: int = 3) -> Story:
     story.report(0)
     for number, (change, deployed, failed, fixed) in enumerate(_TURNS[:iterations], 1):
         _turn(story, number, change, deployed, kept)
-        story.test(number, failed)
-        story.judge(number, judged(failed, _against(number, failed, fixed), goal_met=number == 3))
+        story.test(number, failed, evidence(failed))
+        more = {"goal_met": number == 3, "targets": MEASURED}
+        story.judge(number, judged(failed, _against(number, failed, fixed), **more))
         story.report(number)
     if iterations == 3:
         story.tell(
@@ -386,6 +390,40 @@ def seed(*, iterations: int = 3) -> Story:
             )
         )
     return story
+
+
+def evidence(failed: Sequence[Failing]) -> SuiteEvidence:
+    """The backend's log was read, the frontend's was not; one pass asked nothing."""
+    denied = CaseRequest(
+        method="GET", path="/ws", status=403, service="backend", revision=f"acme-backend-l{UID}-2", ms=16.6
+    )
+    asked = CaseRequest(
+        method="POST", path="/introspect", status=200, service="auth", revision=f"acme-auth-l{UID}-1", ms=2.5,
+        by_time=True,
+    )  # fmt: skip
+    return SuiteEvidence(
+        services={
+            "auth": ServiceEvidence(status=LogStatus.READ, requests=12, by_time=10),
+            "backend": ServiceEvidence(status=LogStatus.READ, requests=61, by_trace=61),
+            "frontend": ServiceEvidence(
+                status=LogStatus.UNAVAILABLE, reason="the marked request was not in its request log within 120 s"
+            ),
+        },
+        cases=25,
+        asked=24,
+        bare=1,
+        bare_ids=(IDS[21],),
+        requests={f.id: (denied, asked) for f in failed if f.id == OAUTH},
+    )
+
+
+MEASURED = (
+    Measured(
+        target="api latency p95", n=61, percentile=95, value=0.124, limit=0.1, unit="s", met=False,
+        source="request log",
+        services=(ServiceFigure(service="auth", n=1, value=0.009), ServiceFigure(service="backend", n=60, value=0.124)),
+    ),
+)  # fmt: skip
 
 
 def _against(number: int, failed: Sequence[Failing], fixed: Sequence[Fixed]) -> Comparison:

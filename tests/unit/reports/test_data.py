@@ -23,7 +23,10 @@ def test_the_figures_are_those_of_the_markdown() -> None:
     assert report["services"]["backend"]["revision"] == "acme-backend-lk7q2zd-2"
     assert report["services"]["backend"]["serving"]["commit"].startswith("416e737765")
     assert report["cases"][OAUTH]["detail"]
-    assert report["targets"][0] == {"name": "api latency p95", "below": 0.1, "measured": None}
+    latency, socket = report["targets"]
+    assert (latency["measured"]["value"], latency["measured"]["n"], latency["measured"]["met"]) == (0.124, 61, False)
+    assert socket == {"name": "websocket latency", "below": 50, "measured": None}
+    assert report["suites"][SUITE]["evidence"]["services"]["backend"]["by_trace"] == 61
 
 
 def test_every_ending_has_the_same_keys() -> None:

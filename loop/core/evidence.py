@@ -1,0 +1,335 @@
+"""What a suite's requests say of its cases, and what was measured against targets (design section 6). Pure.
+
+A request belongs to a case by its trace id, else by time while exactly one case ran; never by guess. "No request" is a
+fact only where every service's request log was read to the end.
+"""
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from math import ceil, floor, isfinite, log10
+
+from loop.core.environment import Suite, Target
+from loop.core.model import PASSING, UNCOUNTED, Case, Measured, Outcome, Problem, ProblemKind, ServiceFigure
+from loop.core.patterns import matches
+
+NAMED = 200
+"""Cases that an event names; counts are always of all."""
+SHOWN = 5
+"""Requests of one failing case that are kept: the last ones, for the failure came after them."""
+QUICK = 0.002
+"""Seconds: what takes less can hardly have asked anything."""
+PATH = 200
+"""Characters of a path that are kept."""
+
+
+class LogStatus(StrEnum):
+    READ = "read"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What joining needs of one case; cheap enough for 100,000 of them."""
+
+    id: str
+    outcome: Outcome
+    trace: str = ""
+    started: datetime | None = None
+    seconds: float | None = None
+    """Of all attempts together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One request in a service's log, probes of ours left out. The path holds no query: tokens travel there."""
+
+    at: datetime
+    service: str
+    revision: str
+    method: str
+    path: str
+    status: int
+    seconds: float | None
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseRequest:
+    method: str
+    path: str
+    status: int
+    service: str
+    revision: str
+    ms: float | None
+    by_time: bool = False
+    """Joined because no other case ran then, not by its trace id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceEvidence:
+    """What one service's request log holds of the suite's window."""
+
+    status: LogStatus
+    reason: str = ""
+    """Why it is unavailable."""
+    requests: int = 0
+    by_trace: int = 0
+    by_time: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """Latencies in seconds -> how often, of the requests to one service that a target names."""
+
+    target: str
+    service: str
+    values: dict[float, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteEvidence:
+    services: dict[str, ServiceEvidence]
+    cases: int
+    """Cases that began and were not skipped."""
+    asked: int
+    """Of them, those with a request in the log."""
+    bare: int = 0
+    """Passes without a request, or in under 2 ms without a trace of their own: "passed without evidence"."""
+    bare_ids: tuple[str, ...] = ()
+    requests: dict[str, tuple[CaseRequest, ...]] = field(default_factory=dict)
+    """Case id -> its last requests, for cases that did not pass."""
+    samples: tuple[Samples, ...] = ()
+
+    @property
+    def available(self) -> bool:
+        return bool(self.services) and all(s.status is LogStatus.READ for s in self.services.values())
+
+    def reached(self, service: str) -> bool:
+        """By requests that belong to cases; by any, where the suite's clients carry no trace id."""
+        seen = self.services.get(service)
+        if seen is None:
+            return False
+        traced = any(s.by_trace for s in self.services.values())
+        return bool(seen.by_trace or seen.by_time or (seen.requests and not traced))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """Case id -> its requests, each with whether it was joined by time alone."""
+
+    requests: Mapping[str, Sequence[tuple[Entry, bool]]]
+    by_trace: Mapping[str, int]
+    """Service -> how many."""
+    by_time: Mapping[str, int]
+
+
+def join(ran: Iterable[Ran], entries: Iterable[Entry]) -> Joined:
+    cases = list(ran)
+    own = {case.trace: case.id for case in cases if case.trace}
+    alone = _alone(cases)
+    found: defaultdict[str, list[tuple[Entry, bool]]] = defaultdict(list)
+    by_trace: Counter[str] = Counter()
+    by_time: Counter[str] = Counter()
+    for entry in sorted(entries, key=lambda e: e.at):
+        if case_id := own.get(entry.trace):
+            by_trace[entry.service] += 1
+            found[case_id].append((entry, False))
+        elif case_id := alone(entry.at):
+            by_time[entry.service] += 1
+            found[case_id].append((entry, True))
+    return Joined(requests=found, by_trace=by_trace, by_time=by_time)
+
+
+def _alone(cases: Iterable[Ran]) -> Callable[[datetime], str | None]:
+    """At a moment: the only case that ran; None where none did, or several."""
+    steps = sorted(_steps(cases), key=lambda step: step[0])
+    starts, holders = [], []
+    running: set[str] = set()
+    for at, case_id, begins in steps:
+        (running.add if begins else running.discard)(case_id)
+        starts.append(at)
+        holders.append(next(iter(running)) if len(running) == 1 else None)
+
+    def at_that_moment(at: datetime) -> str | None:
+        place = bisect_right(starts, at) - 1
+        return holders[place] if place >= 0 else None
+
+    return at_that_moment
+
+
+def _steps(cases: Iterable[Ran]) -> Iterator[tuple[datetime, str, bool]]:
+    for case in cases:
+        if case.started is not None and case.seconds:
+            yield case.started, case.id, True
+            yield case.started + timedelta(seconds=case.seconds), case.id, False
+
+
+def suite_evidence(
+    ran: Sequence[Ran], logs: Mapping[str, ServiceEvidence], entries: Sequence[Entry], targets: Sequence[Target]
+) -> SuiteEvidence:
+    """`logs`: how the reading of each service's log went; its counts are filled in here."""
+    joined = join(ran, entries)
+    total = Counter(entry.service for entry in entries)
+    services = {
+        name: ServiceEvidence(
+            status=log.status, reason=log.reason, requests=total[name],
+            by_trace=joined.by_trace.get(name, 0), by_time=joined.by_time.get(name, 0),
+        )
+        for name, log in logs.items()
+    }  # fmt: skip
+    complete = all(log.status is LogStatus.READ for log in logs.values())
+    bare = [case.id for case in ran if case.outcome in PASSING and _bare(case, joined, complete, bool(entries))]
+    began = [case for case in ran if case.outcome not in (Outcome.NOT_RUN, Outcome.SKIPPED)]
+    failed = [case.id for case in ran if case.outcome not in PASSING and case.outcome not in UNCOUNTED]
+    return SuiteEvidence(
+        services=services,
+        cases=len(began),
+        asked=len(joined.requests),
+        bare=len(bare),
+        bare_ids=tuple(bare[:NAMED]),
+        requests={i: _kept(joined.requests[i]) for i in failed[:NAMED] if i in joined.requests},
+        samples=tuple(_samples(entries, targets)),
+    )
+
+
+def _bare(case: Ran, joined: Joined, complete: bool, some: bool) -> bool:
+    """A case that neither a trace nor a time can be joined with is not known to have asked nothing, unless nobody
+    asked anything."""
+    requests = joined.requests.get(case.id, ())
+    if case.seconds is not None and case.seconds < QUICK:
+        return not any(not by_time for _, by_time in requests)
+    tellable = bool(case.trace or case.started) or not some
+    return complete and tellable and not requests
+
+
+def _kept(requests: Sequence[tuple[Entry, bool]]) -> tuple[CaseRequest, ...]:
+    return tuple(
+        CaseRequest(
+            method=entry.method, path=entry.path[:PATH], status=entry.status, service=entry.service,
+            revision=entry.revision, ms=None if entry.seconds is None else round(entry.seconds * 1000, 1),
+            by_time=by_time,
+        )
+        for entry, by_time in requests[-SHOWN:]
+    )  # fmt: skip
+
+
+def strangers(ran: Iterable[Ran], entries: Iterable[Entry], verified: Mapping[str, str]) -> tuple[str, ...]:
+    """Sentences on requests of cases, by their own trace, that another revision answered than the one that was
+    verified: the traffic moved while the suite ran, even where it moved back since."""
+    own = {case.trace for case in ran if case.trace}
+    other = Counter(
+        (entry.service, entry.revision)
+        for entry in entries
+        if entry.trace in own and entry.revision != verified.get(entry.service)
+    )
+    return tuple(
+        f"{revision} answered {number} of its requests to {service}, not {verified.get(service)}"
+        for (service, revision), number in sorted(other.items())
+    )
+
+
+def problem(suite: Suite, evidence: SuiteEvidence | None) -> Problem | None:
+    """A suite that has to exercise services and is not known to have reached any of them can not be believed."""
+    if not suite.exercises or (evidence and any(evidence.reached(name) for name in suite.exercises)):
+        return None
+    named = ", ".join(suite.exercises)
+    logs = {name: evidence.services.get(name) if evidence else None for name in suite.exercises}
+    unread = {name: log for name, log in logs.items() if log is None or log.status is LogStatus.UNAVAILABLE}
+    if unread:
+        why = next((log.reason for log in unread.values() if log and log.reason), "its request log was not read")
+        sentence = f"suite {suite.name}: whether it reached {named} is not known ({why})"
+    else:
+        sentence = f"suite {suite.name} sent no request to {named}, which it has to exercise"
+    return Problem(kind=ProblemKind.NO_EVIDENCE, sentence=sentence)
+
+
+# targets
+
+
+def rounded(value: float) -> float:
+    """Three significant digits, rounded up: few distinct values to keep, and no limit is ever met by rounding."""
+    if not value:
+        return 0.0
+    digits = 2 - floor(log10(abs(value)))
+    return round(ceil(round(value * 10.0**digits, 6)) / 10.0**digits, max(digits, 0))
+
+
+def _samples(entries: Iterable[Entry], targets: Sequence[Target]) -> Iterator[Samples]:
+    known = [entry for entry in entries if entry.seconds is not None]
+    for target in targets:
+        if target.requests is None:
+            continue
+        found: defaultdict[str, Counter[float]] = defaultdict(Counter)
+        for entry in known:
+            if entry.seconds is not None and matches(target.requests, entry.path):
+                found[entry.service][rounded(entry.seconds)] += 1
+        for service, values in sorted(found.items()):
+            yield Samples(target=target.name, service=service, values=dict(sorted(values.items())))
+
+
+def nearest_rank(values: Mapping[float, int], percentile: int) -> float:
+    """The smallest value such that at least `percentile` of 100 are not above it. There must be one."""
+    rank = -(-percentile * sum(values.values()) // 100)
+    seen = 0
+    for value in sorted(values):
+        seen += values[value]
+        if seen >= rank:
+            return value
+    raise ValueError("no values")
+
+
+def measured(
+    targets: Iterable[Target], evidence: Iterable[SuiteEvidence], cases: Iterable[Case]
+) -> tuple[Measured, ...]:
+    """Of an iteration, all suites together. A target that nothing measured is not here."""
+    samples = [each for suite in evidence for each in suite.samples]
+    rows = [case.properties for case in cases if case.properties]
+    found = (_requests(t, samples) if t.requests is not None else _property(t, rows) for t in targets)
+    return tuple(each for each in found if each)
+
+
+def _requests(target: Target, samples: Iterable[Samples]) -> Measured | None:
+    services: defaultdict[str, Counter[float]] = defaultdict(Counter)
+    for each in samples:
+        if each.target == target.name:
+            services[each.service].update(each.values)
+    return _figure(target, sum(services.values(), Counter()), "request log", services)
+
+
+def _property(target: Target, rows: Iterable[Mapping[str, str]]) -> Measured | None:
+    numbers = (_number(row.get(target.property or "", "")) for row in rows)
+    return _figure(target, Counter(rounded(n) for n in numbers if n is not None), "property", {})
+
+
+def _figure(
+    target: Target, values: Counter[float], source: str, services: Mapping[str, Mapping[float, int]]
+) -> Measured | None:
+    if not values:
+        return None
+    value = nearest_rank(values, target.percentile)
+    return Measured(
+        target=target.name,
+        n=values.total(),
+        percentile=target.percentile,
+        value=value,
+        limit=target.below,
+        unit="s" if target.requests is not None else target.unit,
+        met=value < target.below,
+        source=source,
+        services=tuple(
+            ServiceFigure(service=name, n=sum(own.values()), value=nearest_rank(own, target.percentile))
+            for name, own in sorted(services.items())
+        ),
+    )
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if isfinite(number) else None

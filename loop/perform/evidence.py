@@ -1,0 +1,167 @@
+"""After a suite: does every service still serve what was verified, and what do the request logs say of the cases?
+
+One marked request per service answers both: it is the proof renewed, and once it stands in the log, what is not there
+was not asked.
+"""
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from loop import cloud
+from loop.cloud.probes import AGENT
+from loop.core import evidence
+from loop.core.actions import CheckServing
+from loop.core.environment import Proof, Service
+from loop.core.events import ServingChecked
+from loop.core.evidence import Entry, LogStatus, Ran, ServiceEvidence
+from loop.core.model import Case, Outcome
+from loop.core.state import IterationState, RunState, ServiceState, SuiteState
+from loop.errors import AccessDenied
+from loop.perform.emit import Emit
+from loop.perform.setting import Setting
+
+MOST = 10_000
+"""Requests that are read of one service and suite."""
+FORGOTTEN = "the trace ids of the suite's cases are no longer there"
+CLOCKS_AGREE = timedelta(seconds=1)
+"""A mark's entry is that near to our own clock; where it is not, the log's clock differs and the window moves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One service after a suite."""
+
+    mark: cloud.Mark
+    entry: cloud.Request | None
+    """The mark's; None where it did not show up."""
+    log: ServiceEvidence
+    entries: tuple[Entry, ...] = ()
+
+
+def check_serving(action: CheckServing, setting: Setting, emit: Emit) -> None:
+    state = emit.state
+    it = state.iteration(action.iteration)
+    suite = it.suites[action.suite]
+    platform = setting.platform()
+    marks = {s.name: platform.mark(s, it.services[s.name].url, wait=emit.wait) for s in it.definitions}
+    serving = {s.name: platform.serving(s, wait=emit.wait).revision for s in it.definitions}
+    until = time.monotonic() + state.charter.evidence.wait
+    seen = {s.name: _seen(s, marks[s.name], suite, until, setting, emit) for s in it.definitions}
+    ran = _ran(ran_file(setting, state, it.number, suite.name, suite.attempt))
+    entries = [entry for each in seen.values() for entry in each.entries]
+    verified = {s.name: it.services[s.name].revision for s in it.definitions}
+    moved = (*_moved(it, serving, seen), *evidence.strangers(ran or (), entries, verified))
+    logs = {name: each.log if ran is not None else _unavailable(FORGOTTEN) for name, each in seen.items()}
+    found = evidence.suite_evidence(ran or (), logs, entries, state.charter.targets)
+    emit(ServingChecked(iteration=it.number, suite=suite.name, serving=serving, moved=moved, evidence=found))
+
+
+def _seen(service: Service, mark: cloud.Mark, suite: SuiteState, until: float, setting: Setting, emit: Emit) -> Seen:
+    platform = setting.platform()
+    try:
+        within = max(0.0, until - time.monotonic())
+        entry = platform.marked(service, mark, wait=emit.wait, within=within)
+        if entry is None:
+            waited = emit.state.charter.evidence.wait
+            reason = f"the marked request to {service.name} was not in its request log within {waited:g} s"
+            return Seen(mark=mark, entry=None, log=_unavailable(reason))
+        since, until_at = _window(suite, entry.at - mark.probe.at)
+        found = platform.requests(service, since=since, until=until_at, limit=MOST, wait=emit.wait)
+    except AccessDenied as error:
+        return Seen(mark=mark, entry=None, log=_unavailable(setting.redact(error.message)))
+    entries = tuple(_entry(service, r, setting) for r in found if not r.agent.startswith(AGENT))
+    if len(found) == MOST:
+        log = _unavailable(f"{service.name} was asked more often than the {MOST} times that are read")
+    else:
+        log = ServiceEvidence(status=LogStatus.READ)
+    return Seen(mark=mark, entry=entry, log=log, entries=entries)
+
+
+def _unavailable(reason: str) -> ServiceEvidence:
+    return ServiceEvidence(status=LogStatus.UNAVAILABLE, reason=reason)
+
+
+def _window(suite: SuiteState, ahead: timedelta) -> tuple[datetime, datetime]:
+    """The suite's own time by the log's clock."""
+    assert suite.started is not None
+    assert suite.finished is not None
+    shift = ahead if abs(ahead) > CLOCKS_AGREE else timedelta()
+    return suite.started + shift, suite.finished + shift
+
+
+def _entry(service: Service, request: cloud.Request, setting: Setting) -> Entry:
+    return Entry(
+        at=request.at,
+        service=service.name,
+        revision=request.revision,
+        method=request.method,
+        path=setting.redact(urlsplit(request.url).path),
+        status=request.status,
+        seconds=request.seconds,
+        trace=request.trace,
+    )
+
+
+def _moved(it: IterationState, serving: Mapping[str, str], seen: Mapping[str, Seen]) -> Iterator[str]:
+    for service in it.definitions:
+        known = it.services[service.name]
+        now = serving[service.name]
+        if now != known.revision:
+            yield f"{service.name} serves {now or 'several revisions'}, not {known.revision}"
+        elif trouble := _unproven(service, known, seen[service.name]):
+            yield f"{service.name} is no longer proven to serve {known.revision}: {trouble}"
+
+
+def _unproven(service: Service, known: ServiceState, seen: Seen) -> str:
+    """Why the mark proves nothing; empty where it does, at the level that the service asks for."""
+    if service.health.proof is Proof.ROUTED or seen.mark.named == known.revision:
+        return ""
+    if service.health.proof is Proof.ANSWERED and seen.mark.named:
+        return f"its answer names {seen.mark.named}"
+    if seen.entry is None:
+        status = seen.mark.probe.status
+        return f"{seen.log.reason} (answer: {'none' if status is None else f'HTTP {status}'})"
+    return "" if seen.entry.revision == known.revision else f"the request log names {seen.entry.revision}"
+
+
+# what ran, between RunSuite and CheckServing: a passed case's trace id is kept no longer than that
+
+
+def ran_file(setting: Setting, state: RunState, iteration: int, suite: str, attempt: int) -> Path:
+    return setting.scratch(state, "ran") / f"{suite}-{iteration}-{attempt}.jsonl"
+
+
+def write_ran(path: Path, cases: Iterable[Case]) -> None:
+    """Appends; an attempt that is repeated has another number, and so another file."""
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(map(_line, cases))
+
+
+def _line(case: Case) -> str:
+    seconds = [s for s in (case.seconds, *(a.seconds for a in case.attempts)) if s is not None]
+    started = case.started.isoformat() if case.started else ""
+    row = (case.id, case.outcome, case.trace, started, sum(seconds) if seconds else None)
+    return json.dumps(row, separators=(",", ":")) + "\n"
+
+
+def _ran(path: Path) -> tuple[Ran, ...] | None:
+    """None where the run goes on without its scratch folder, on another machine perhaps."""
+    return tuple(read_ran(path)) if path.exists() else None
+
+
+def read_ran(path: Path) -> Iterator[Ran]:
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            case_id, outcome, trace, started, seconds = json.loads(line)
+            yield Ran(
+                id=case_id,
+                outcome=Outcome(outcome),
+                trace=trace,
+                started=datetime.fromisoformat(started) if started else None,
+                seconds=seconds,
+            )
