@@ -1,12 +1,12 @@
 """What an iteration is held against: the last comparable one of its run, and the baseline of an earlier run."""
 
 import posixpath
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from loop import source
-from loop.core.compare import Earlier, Standing, standings
+from loop.core.compare import Earlier, Standing, standings, suite_of
 from loop.core.environment import Suite
-from loop.core.model import Case
+from loop.core.model import UNCOUNTED, Case
 from loop.core.state import IterationState, RunState
 from loop.core.stopping import comparable
 from loop.core.verdict import History
@@ -34,6 +34,17 @@ def _accepted(
         return frozenset()
     counted = [(then.judged, earlier.counted()) for then, earlier in references if then.judged]
     return frozenset(a.case_id for a in acceptances if not any(at > a.at and a.case_id in ids for at, ids in counted))
+
+
+def consents(against: History, cases: Mapping[str, Sequence[Case]], acceptances: Sequence[Acceptance]) -> list[str]:
+    """A sentence on every case that left the count because somebody agreed: a reader must see whose word it was."""
+    counting = {case.id for rows in cases.values() for case in rows if case.outcome not in UNCOUNTED}
+    before = {case_id for earlier in (against.baseline, against.previous) if earlier for case_id in earlier.counted()}
+    left = {case_id for case_id in (against.accepted & before) - counting if suite_of(case_id) in cases}
+    newest = {a.case_id: a for a in acceptances if a.case_id in left}
+    return [
+        f"{a.case_id} no longer counts: accepted by {a.who} on {a.at:%Y-%m-%d} ({a.reason})" for a in newest.values()
+    ]
 
 
 def cases_of(it: IterationState, journal: Journal, run: Run) -> dict[str, list[Case]]:

@@ -12,7 +12,7 @@ from loop.core.state import IterationState
 from loop.core.verdict import Trial, deploy_failed
 from loop.core.verdict import judge as judged
 from loop.perform.emit import Emit
-from loop.perform.history import cases_of, history
+from loop.perform.history import cases_of, consents, history
 from loop.perform.setting import Setting
 
 
@@ -39,10 +39,13 @@ def _tested(it: IterationState, setting: Setting, emit: Emit) -> Judgement:
         selected=state.selected,
         problems=tuple(_problems(it, state.suites)),
     )
-    judgement = judged(state.charter, trial, history(state, it, emit), today=setting.clock().date())
+    against = history(state, it, emit)
+    judgement = judged(state.charter, trial, against, today=setting.clock().date())
+    said = consents(against, trial.cases, emit.journal.acceptances(state.environment))
     found = [suite.evidence for suite in it.suites.values() if suite.evidence]
     rows = (case for cases in trial.cases.values() for case in cases)
-    return replace(judgement, targets=evidence.measured(state.charter.targets, found, rows))
+    measured = evidence.measured(state.charter.targets, found, rows)
+    return replace(judgement, notes=(*judgement.notes, *map(setting.redact, said)), targets=measured)
 
 
 def _problems(it: IterationState, suites: Sequence[Suite]) -> Iterator[Problem]:

@@ -199,6 +199,8 @@ def _known(subject: Subject) -> Iterator[Block]:
     issues = subject.state.charter.known_issues
     if not issues:
         yield Paragraph(line("No known issues are declared."))
+        if subject.judgement and subject.judgement.notes:
+            yield bullets(*map(line, subject.judgement.notes))
         return
     covered = {f.id: f.known for f in subject.judgement.failing if f.known} if subject.judgement else {}
     yield Bullets(

@@ -33,6 +33,10 @@ def test_a_weakened_case_counts_until_it_is_accepted_and_again_when_it_ran_since
     run = stack.loop("resume", "local-2", "--again")
     assert run.returncode == 0, run.stdout + run.stderr
     assert "1/1" in run.stdout
+    report = stack.report(2, 1).replace("\\", "")
+    for case in (SKIPPED, GONE):
+        assert f"{case} no longer counts: accepted by " in report
+    assert "(b moves to another team)" in report
     assert f"accepted: {SKIPPED} (" in (shown := stack.loop("baseline", "show").stdout)
     assert "b moves to another team" in shown
     nothing = stack.loop("baseline", "accept", SKIPPED, "--reason", "x")
@@ -46,3 +50,4 @@ def test_a_weakened_case_counts_until_it_is_accepted_and_again_when_it_ran_since
     again = stack.loop("run", "--env", "local")
     assert again.returncode == 1, again.stdout
     assert stack.record(4, 0)["judgement"]["weakened"] == [SKIPPED, GONE]
+    assert stack.record(4, 0)["judgement"]["notes"] == []
