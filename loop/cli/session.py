@@ -5,6 +5,7 @@ import secrets
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -63,6 +64,8 @@ class Session:
     @classmethod
     def opened(cls, environment: str, *, wait: bool) -> "Session":
         repo = repository()
+        _exists(environment, repo.root)
+        _writable(repo.root / "reports")
         loaded = config.load(environment, read=config.tree(repo.root), variables=os.environ)
         for warning in loaded.warnings:
             sys.stderr.write(f"warning: {warning}\n")
@@ -86,6 +89,8 @@ class Session:
         """A new run until it ends, is paused or interrupted; its exit code."""
         if wish.fetch:
             source.fetch(self._repo, wish.ref)
+        if wish.ref is not None:
+            source.resolve(self._repo, wish.ref)
         charter = _limited(self._environment.charter, wish.iterations)
         _known_suites(charter, wish.suites)
         event = RunStarted(
@@ -125,7 +130,7 @@ class Session:
             raise UsageError(
                 f"nothing changed since the last iteration of {state.name} ({start.commit[:12]})",
                 where=str(self._repo.root),
-                hint="commit a fix first, or repeat the suites: loop resume --again",
+                hint=f"commit a fix first, or repeat the suites: loop resume {state.name} --again",
             )
         return start
 
@@ -215,12 +220,36 @@ def _chosen(journal: Journal, name: str | None, environment: str | None) -> tupl
     if name is None and environment is None:
         raise UsageError("which run?", hint="loop resume RUN, or loop resume --env NAME; loop history lists them")
     run = journal.find(name) if name else next(iter(reversed(journal.runs(environment))), None)
+    if run and environment and run.environment != environment:
+        raise UsageError(f"{run.name} is a run of {run.environment}, not of {environment}", hint="leave out --env")
     if run is None:
         raise UsageError(f"there is no run {name or 'of ' + str(environment)}", hint="loop history")
     state = journal.state(run)
     if state.ended and state.ended.exit_code == _MET:
         raise UsageError(f"{run.name} met its goal: nothing to resume", hint=f"loop run --env {run.environment}")
     return run.environment, run.name
+
+
+def _exists(environment: str, root: Path) -> None:
+    """A name that is mistyped is answered with those that there are, and with the folder that was looked in."""
+    folder = root / "configs"
+    names = sorted(p.stem for p in folder.glob("*.yaml")) if folder.is_dir() else []
+    if environment not in names:
+        there = f"there are: {', '.join(names)}" if names else "make one; README.md shows the least that works"
+        raise UsageError(
+            f"there is no environment {environment}: no configs/{environment}.yaml", where=str(root), hint=there
+        )
+
+
+def _writable(reports: Path) -> None:
+    """Found out now and not after a deployment and a whole suite."""
+    try:
+        reports.mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=reports):
+            pass
+    except OSError as error:
+        hint = "make it a folder that you may write to"
+        raise UsageError(f"reports can not be written: {error.strerror}", where=str(reports), hint=hint) from error
 
 
 def _limited(charter: Charter, iterations: int | None) -> Charter:

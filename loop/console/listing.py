@@ -177,7 +177,8 @@ def _iteration(iteration: IterationState, width: int) -> Iterator[list[str]]:
     if judgement is None:
         return
     yield list(wrapped(f"Verdict {judgement.verdict}: {judgement.rule}", width))
-    yield [row for reason in judgement.reasons for row in wrapped(reason, width, "  ")]
+    said = [reason for reason in judgement.reasons if reason != judgement.rule]
+    yield [row for reason in said for row in wrapped(reason, width, "  ")]
     yield [row for failing in judgement.failing for row in _failing(failing)]
     yield list(_named(judgement))
 

@@ -41,7 +41,11 @@ def classify(
         return ChangeKind.DOCS if _matches(name, DOC_NAMES_OF_A_SERVICE) else ChangeKind.TESTS
     if inside is not None:
         return ChangeKind.DOCS if _matches(name, DOC_NAMES_OF_A_SERVICE) else ChangeKind.PRODUCT
-    return ChangeKind.DOCS if "docs" in folders or _matches(name, DOC_NAMES) else ChangeKind.PRODUCT
+    if "docs" in folders or _matches(name, DOC_NAMES):
+        return ChangeKind.DOCS
+    # what lies in no service's source is in no image; the root as a source holds everything
+    elsewhere = bool(services) and all(map(_fixed, services))
+    return ChangeKind.INFRA if elsewhere else ChangeKind.PRODUCT
 
 
 def kinds(found: Iterable[ChangeKind]) -> tuple[ChangeKind, ...]:

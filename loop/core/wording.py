@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from loop.core.actions import Ending
-from loop.core.model import Fixed, Judgement, Rate, TrendRow, Verdict
+from loop.core.model import Fixed, Judgement, Outcome, Rate, TrendRow, Verdict
 from loop.core.state import IterationState, RunState, ServiceState
 
 UNPRINTABLE = re.compile(
@@ -232,6 +232,8 @@ def _row(state: RunState, iteration: IterationState) -> Row:
 def _beside(judgement: Judgement) -> str:
     known = known_count(judgement)
     marks = [f"{judgement.adjusted}, {known} known" if judgement.adjusted else f"{known} known"] if known else []
+    skipped = judgement.counts.get(Outcome.SKIPPED, 0)
+    marks += [f"{skipped} skipped"] if skipped else []
     marks += [f"{len(judgement.flaky)} flaky"] if judgement.flaky else []
     marks += [f"{len(judgement.weakened)} weakened"] if judgement.weakened else []
     return f" ({', '.join(marks)})" if marks else ""
@@ -267,6 +269,8 @@ def moved(judgement: Judgement) -> list[str]:
     phrases += [f"{len(comparison.broken)} broken"] if comparison.broken else []
     changed = len(comparison.still_changed)
     phrases += [f"{count(changed, 'failure')} changed"] if changed else []
+    phrases += [f"{len(comparison.new)} new"] if comparison.new else []
+    phrases += [f"{len(comparison.gone)} gone"] if comparison.gone else []
     return phrases or ["nothing fixed, nothing broken"]
 
 

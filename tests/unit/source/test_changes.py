@@ -11,9 +11,9 @@ CONFIG = frozenset({"deploy/local.yaml", "known-issues.yaml"})
 
 KINDS = {
     ChangeKind.PRODUCT: (
-        "services/backend/app.py", "services/backend/prompts/system.md", "services/backend/config.yaml", "main.py",
-        "services/backend/docs/page.html", "apps/test-api/main.py", "services/backend/latest.py", "protest.py",
-        "other/settings.yaml", "services/backend/contest/app.py", "services/web", "packages.json",
+        "services/backend/app.py", "services/backend/prompts/system.md", "services/backend/config.yaml",
+        "services/backend/docs/page.html", "apps/test-api/main.py", "services/backend/latest.py",
+        "services/backend/contest/app.py", "services/web",
     ),
     ChangeKind.TESTS: (
         "tests/e2e/test_priority1.py", "tests/data/expected.json", "acceptance/notes.txt", "checks/smoke.py",
@@ -22,6 +22,7 @@ KINDS = {
     ),
     ChangeKind.CONFIG: ("configs/staging.yaml", "configs/secrets/README", "deploy/local.yaml", "known-issues.yaml"),
     ChangeKind.INFRA: (
+        "main.py", "protest.py", "other/settings.yaml", "packages.json",  # in no service's source, so in no image
         "Dockerfile", "services/backend/Dockerfile", "cloudbuild.yaml", "cloudbuild-web.yml", "terraform/main.py",
         ".github/workflows/ci.yml", "Makefile", "infra/main.tf", "docker-compose.yml", "services/web/.gcloudignore",
         "tests/Dockerfile", ".ci/run",
