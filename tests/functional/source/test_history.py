@@ -52,17 +52,18 @@ def test_a_change_names_files_kinds_and_commits(repo: source.Repository, git: Gi
     git("commit", "--quiet", "--allow-empty", "-m", "Two", "-m", "Root-cause: x")
     found = source.change(repo, before, source.head(repo), services=["services/web"], frozen=["configs/local.yaml"])
     product, tests, config, docs = ChangeKind.PRODUCT, ChangeKind.TESTS, ChangeKind.CONFIG, ChangeKind.DOCS
+    infra = ChangeKind.INFRA
     assert set(found.files) == {
         ChangedFile(path="services/web/app.py", status="M", kind=product, added=2, removed=1),
         ChangedFile(path="configs/local.yaml", status="A", kind=config, added=1),
-        ChangedFile(path="na\nme é", status="A", kind=product, added=1),
-        ChangedFile(path="binary", status="M", kind=product),
+        ChangedFile(path="na\nme é", status="A", kind=infra, added=1),
+        ChangedFile(path="binary", status="M", kind=infra),
         ChangedFile(path="docs/new.md", status="R", kind=docs),
         ChangedFile(path="services/web/moved.py", status="R", kind=product),
         ChangedFile(path="tests/test_moved.py", status="D", kind=tests),
         ChangedFile(path="tests/test_web.py", status="D", kind=tests, removed=1),
     }
-    assert found.kinds == (product, tests, config, docs)
+    assert found.kinds == (product, tests, config, infra, docs)
     assert [commit.subject for commit in found.commits] == ["One", "Two"]
     assert found.commits[1].trailers == {"Root-cause": ("x",)}
     assert found.frozen == ("configs/local.yaml",)
