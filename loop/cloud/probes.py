@@ -91,7 +91,7 @@ class Probes:
         poll(attempt, wait=wait, within=MARK_WITHIN)
         assert last is not None, "polling looks at least once"
         named = identity_of(last, health.identity) if health.identity else ""
-        return Mark(agent=last.agent, probe=last.probe, named=named)
+        return Mark(agent=last.agent, probe=last.probe, named=named, good=last.good)
 
     def _healthy(self, health: Health, url: str, headers: Headers, wait: Wait) -> tuple[bool, Answer, int]:
         """Whether the health was good `consecutive` times in a row in time; the last answer; how many there were."""

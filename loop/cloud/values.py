@@ -107,6 +107,8 @@ class Mark:
     probe: Probe
     named: str
     """The revision that the answer named; empty where it named none, or was not asked to."""
+    good: bool
+    """The health was as it should be, a redirect included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

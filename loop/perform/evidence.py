@@ -119,14 +119,19 @@ def _moved(it: IterationState, serving: Mapping[str, str], seen: Mapping[str, Se
 
 def _unproven(service: Service, known: ServiceState, seen: Seen) -> str:
     """Why the mark proves nothing; empty where it does, at the level that the service asks for."""
+    if not seen.mark.good:
+        return f"its health is red since the suite ran ({_said(seen.mark)})"
     if service.health.proof is Proof.ROUTED or seen.mark.named == known.revision:
         return ""
     if service.health.proof is Proof.ANSWERED and seen.mark.named:
         return f"its answer names {seen.mark.named}"
     if seen.entry is None:
-        status = seen.mark.probe.status
-        return f"{seen.log.reason} (answer: {'none' if status is None else f'HTTP {status}'})"
+        return f"{seen.log.reason} ({_said(seen.mark)})"
     return "" if seen.entry.revision == known.revision else f"the request log names {seen.entry.revision}"
+
+
+def _said(mark: cloud.Mark) -> str:
+    return "no answer" if mark.probe.status is None else f"HTTP {mark.probe.status}"
 
 
 # what ran, between RunSuite and CheckServing: a passed case's trace id is kept no longer than that

@@ -141,3 +141,31 @@ def test_a_runner_without_trace_ids_is_joined_by_the_window_alone(stack: Any) ->
     assert (service["requests"], service["by_trace"], service["by_time"]) == (3, 0, 3)
     asked = record["suites"]["smoke"]["evidence"]["requests"]["smoke::tests/test_smoke.py::test_fails"]
     assert all(request["by_time"] for request in asked)
+
+
+DYING = """
+import os, sys
+if os.path.exists("flag"):
+    print("the second start dies: no database", flush=True)
+    sys.exit(3)
+open("flag", "w").close()
+"""
+
+
+def test_a_service_that_died_during_the_suite_contaminates_it(stack: Any) -> None:
+    app = stack.read("services/a/app.py").replace(
+        "    def do_GET(self):", "    def do_GET(self):\n        self.die()", 1
+    )
+    die = "    def die(self):\n        if self.path == '/die':\n            os._exit(3)\n    def log_message"
+    stack.write("services/a/app.py", DYING + app.replace("    def log_message", die, 1))
+    stack.write(
+        "tests/test_smoke.py",
+        "import contextlib, os, urllib.request\n\ndef test_swallows_it():\n"
+        "    with contextlib.suppress(OSError):\n"
+        "        urllib.request.urlopen(os.environ['LOOP_URL_A'] + '/die')\n",
+    )
+    stack.without_fixer()
+    stack.commit("A service that dies")
+    run = stack.loop("run", "--env", "local")
+    assert run.returncode == 4, run.stdout + run.stderr
+    assert "its health is red since the suite ran (HTTP 503)" in " ".join(stack.report(1, 0).split())
