@@ -16,6 +16,7 @@ from loop.core.wording import (
     rows,
     sentence,
     traffic,
+    weak_evidence,
 )
 
 _HEAD = ("Iteration", "Rate", "Passed", "Change", "What came to pass")
@@ -25,8 +26,13 @@ _LOG_LINES = 8
 
 def summary(state: RunState, report: str | None, *, width: int = 80) -> str:
     """Ends with a newline; its last line is the report's path where there is one."""
-    blocks = [_table(state, width), list(_ending(state, width)), list(_not_passed(state, width)),
-              list(_trouble(state, width)), list(_left_behind(state, width)), list(_next(state))]  # fmt: skip
+    blocks = [
+        _table(state, width),
+        *map(list, (
+            _ending(state, width), _not_passed(state, width), _weak(state, report, width), _trouble(state, width),
+            _left_behind(state, width), _next(state),
+        )),
+    ]  # fmt: skip
     text = "\n\n".join("\n".join(block) for block in blocks if block)
     return f"{text}\n\n{report}\n" if report else f"{text}\n"
 
@@ -72,6 +78,13 @@ def _case(case: Failing, width: int) -> Iterator[str]:
     yield f"  {cut_left(case.id, width - 2)}"
     about = f"{case.outcome}{', known issue' if case.known else ''}: {case.message or case.signature or 'no message'}"
     yield f"    {cut(about, width - 4)}"
+
+
+def _weak(state: RunState, report: str | None, width: int) -> Iterator[str]:
+    iteration = last_judged(state)
+    told = weak_evidence(iteration) if iteration and report else ""
+    if told:
+        yield from wrapped(f"{told}: see Weak evidence in the report", width)
 
 
 def _trouble(state: RunState, width: int) -> Iterator[str]:

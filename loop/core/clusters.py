@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from loop.core.model import Failing, Outcome
 
@@ -26,6 +27,17 @@ class Layer(StrEnum):
     ASSERTION = "assertion of the test"
     RUNNER = "runner"
     UNKNOWN = "not known"
+
+
+class Clue(NamedTuple):
+    """A layer and the fact that points at it, as it is told to people."""
+
+    layer: Layer
+    fact: str = ""
+    """`HTTP 403`, an exception's name, an outcome; empty where nothing points anywhere."""
+
+    def __str__(self) -> str:
+        return f"{self.layer} (from {self.fact})" if self.fact else self.layer.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +85,12 @@ _COMPARED = re.compile(r"\b([1-5]\d\d)\b\s*(?:==|!=|!==|===|in)\s*[\[({]?(?:\d{3
 
 
 def group(failing: Iterable[Failing]) -> tuple[Cluster, ...]:
-    """Largest first; cases that have no signature (unfinished, not run) are grouped by their outcome."""
+    """Largest first, then in order of appearance; without a signature (unfinished, not run) by outcome."""
     groups: dict[str, list[Failing]] = {}
     for case in failing:
         groups.setdefault(case.signature or case.outcome.value, []).append(case)
     clusters = [_cluster(cause, members) for cause, members in groups.items()]
-    return tuple(sorted(clusters, key=lambda c: (-len(c.cases), c.signature)))
+    return tuple(sorted(clusters, key=lambda c: -len(c.cases)))
 
 
 def _cluster(cause: str, members: list[Failing]) -> Cluster:
@@ -91,10 +103,14 @@ def _cluster(cause: str, members: list[Failing]) -> Cluster:
 
 
 def layer(case: Failing) -> Layer:
+    return clue(case).layer
+
+
+def clue(case: Failing) -> Clue:
     if case.outcome in (Outcome.UNFINISHED, Outcome.NOT_RUN):
-        return Layer.RUNNER
+        return Clue(Layer.RUNNER, case.outcome.value)
     code = status(case.signature)
-    return _of_status(code) if code else _of_exception(case.signature)
+    return Clue(_of_status(code), f"HTTP {code}") if code else _of_exception(case.signature)
 
 
 def status(signature: str) -> int | None:
@@ -111,9 +127,9 @@ def _of_status(code: int) -> Layer:
     return _EXACT.get(code) or (Layer.REQUEST if code < 500 else Layer.SERVICE)
 
 
-def _of_exception(signature: str) -> Layer:
-    named = (_LAYER_OF[name] for name in _NAME.findall(signature) if name in _LAYER_OF)
+def _of_exception(signature: str) -> Clue:
+    named = (Clue(_LAYER_OF[name], name) for name in _NAME.findall(signature) if name in _LAYER_OF)
     first = next(named, None)
-    if first is Layer.ASSERTION:
-        return next((layer for layer in named if layer is not Layer.TEST_CODE), first)
-    return first or (Layer.ASSERTION if signature.startswith("assert ") else Layer.UNKNOWN)
+    if first and first.layer is Layer.ASSERTION:
+        return next((found for found in named if found.layer is not Layer.TEST_CODE), first)
+    return first or (Clue(Layer.ASSERTION, "assert") if signature.startswith("assert ") else Clue(Layer.UNKNOWN))

@@ -288,3 +288,13 @@ def stopped(state: RunState) -> str:
     if state.paused:
         return f"paused: {one_line(state.paused.message, 80)}"
     return "interrupted" if state.interrupted else "unfinished"
+
+
+def weak_evidence(iteration: IterationState) -> str:
+    """How much a report says under "Weak evidence"; empty where there is none."""
+    suites = iteration.suites.values()
+    marks = sum(len(suite.result.marks) for suite in suites if suite.result)
+    bare = sum(suite.evidence.bare for suite in suites if suite.evidence)
+    told = [count(marks, "mark")] if marks else []
+    told += [f"{count(bare, 'case')} passed without evidence"] if bare else []
+    return ", ".join(told)

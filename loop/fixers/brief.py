@@ -6,6 +6,7 @@ Its size is bounded: a fixer that needs more finds the report beside it.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from loop.core.clusters import clue
 from loop.core.events import BuildFailed, RevisionFailed, ServiceUnhealthy
 from loop.core.model import Case, Change, ChangedFile, Commit, Comparison, Failing, Judgement, Rate
 from loop.core.state import IterationState, RunState, ServiceState
@@ -86,10 +87,12 @@ def _groups(failing: Sequence[Failing], cases: Mapping[str, Case]) -> list[Json]
 
 def _group(group: Sequence[Failing], cases: Mapping[str, Case]) -> Json:
     first = group[0]
+    found = clue(first)
     row = next((cases[case.id] for case in group if case.id in cases), None)
     return {
         "signature": first.signature,
         "outcome": first.outcome.value,
+        "layer": {"probable": found.layer.value, "from": found.fact},
         "message": first.message[:MESSAGE],
         "cases": [case.id for case in group[:CASES]],
         "count": len(group),

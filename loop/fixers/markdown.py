@@ -42,6 +42,8 @@ def _failures(brief: Json) -> Iterable[str]:
         yield f"### {group['count']} x {group['signature'] or group['message'] or group['outcome']}"
         yield ""
         yield from (f"- `{case}`" for case in group["cases"])
+        layer = group["layer"]
+        yield f"Probable layer: {layer['probable']}{' (from ' + layer['from'] + ')' if layer['from'] else ''}."
         yield f"Not passing since iteration {group['failing_since']}. Output of `{group['example']}`:"
         yield from fenced(group["output"] or group["message"])
     if omitted:

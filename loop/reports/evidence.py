@@ -1,6 +1,6 @@
 """What the services' request logs say of a suite and its cases, and what was measured against targets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from loop.core.compare import suite_of
 from loop.core.environment import Target
@@ -45,7 +45,22 @@ def _request(request: CaseRequest) -> Bullet:
     return Bullet(line(Code(what), f" - {request.status} from {request.service} ", Code(request.revision), took, told))
 
 
-def passed_without(subject: Subject) -> Iterator[Bullet]:
+def weak(subject: Subject) -> Iterator[Block]:
+    """In one place what makes results worth less than they look; none of it changes a verdict."""
+    suites = subject.iteration.suites.values()
+    marked = [_marks(suite.name, suite.result.marks) for suite in suites if suite.result and suite.result.marks]
+    items = (*marked, *_passed_without(subject))
+    if items:
+        yield Heading(3, line("Weak evidence"))
+        yield Paragraph(line("None of this changes the verdict; it says which results are worth a second look."))
+        yield Bullets(items)
+
+
+def _marks(suite: str, marks: Sequence[str]) -> Bullet:
+    return Bullet(line(Strong(suite), f": {count(len(marks), 'mark')}"), tuple(map(line, marks)))
+
+
+def _passed_without(subject: Subject) -> Iterator[Bullet]:
     suites = [s.evidence for s in subject.iteration.suites.values() if s.evidence]
     total = sum(s.bare for s in suites)
     if not total:

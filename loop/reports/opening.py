@@ -242,4 +242,4 @@ def _measured(subject: Subject, suite: SuiteState, result: SuiteResult) -> Bulle
         line(evidence_link(subject.iteration, e), f" ({e.size} bytes, sha256 ", Code(e.sha256[:12]), ")")
         for e in result.evidence
     )
-    return Bullet(head, (*(line(mark) for mark in result.marks), *logs_read(suite.evidence), *files))
+    return Bullet(head, (*logs_read(suite.evidence), *files))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from loop.core.clusters import clue
 from loop.core.model import Case, Comparison, Failing, Judgement, SuiteJudged, Verdict
 from loop.core.wording import count, duration, one_line, percent, short_commit
 from loop.reports.document import (
@@ -19,7 +20,7 @@ from loop.reports.document import (
     bullets,
     line,
 )
-from loop.reports.evidence import passed_without, requests_of, targets
+from loop.reports.evidence import requests_of, targets, weak
 from loop.reports.subject import Subject, claims, earlier_commits, groups
 
 _SHOWN_GROUPS = 12
@@ -32,6 +33,7 @@ def results(subject: Subject) -> Iterator[Block]:
     if judgement:
         yield from _remaining(subject, judgement)
         yield from _works(judgement)
+    yield from weak(subject)
     yield from _known(subject)
     yield from targets(subject)
 
@@ -48,7 +50,7 @@ def _remaining(subject: Subject, judgement: Judgement) -> Iterator[Block]:
         yield Paragraph(line(f"{count(rest, 'further case')} with other failures: see the JSON twin of this report."))
     if not found:
         yield Paragraph(line(_none_remaining(judgement)))
-    yield from _lists(subject, judgement)
+    yield from _lists(judgement)
 
 
 def _none_remaining(judgement: Judgement) -> str:
@@ -66,7 +68,9 @@ def _group(subject: Subject, group: Sequence[Failing]) -> Iterator[Block]:
     if len(group) == 1:
         yield Heading(4, line(Code(first.id)))
     else:
-        yield Heading(4, line(f"{len(group)} cases: {one_line(first.signature or first.message, 100)}"))
+        yield Heading(
+            4, line(f"{len(group)} cases: {one_line(first.signature or first.message or first.outcome, 100)}")
+        )
     yield Bullets((*_about(subject, group), *_notes(subject, group)))
     yield from requests_of(subject, first.id)
     yield from _detail(subject, first)
@@ -83,6 +87,7 @@ def _about(subject: Subject, group: Sequence[Failing]) -> Iterator[Bullet]:
         yield Bullet(line("Message: ", Code(one_line(first.message))))
     if first.signature and one_line(first.signature) != one_line(first.message):
         yield Bullet(line("Signature: ", Code(one_line(first.signature))))
+    yield Bullet(line(f"Probable layer: {clue(first)}"))
     for known in sorted({f.known for f in group if f.known}):
         yield Bullet(line(Strong("Known issue"), f": {known}"))
 
@@ -131,7 +136,7 @@ def trimmed(text: str) -> str:
     return "\n".join([*rows[:_HEAD_LINES], f"... {left_out} lines left out ...", *rows[-_TAIL_LINES:]])
 
 
-def _lists(subject: Subject, judgement: Judgement) -> Iterator[Block]:
+def _lists(judgement: Judgement) -> Iterator[Block]:
     """What a pass rate hides: each list is named only where there is something on it."""
     against = judgement.comparison or judgement.baseline
     named: list[tuple[str, Sequence[str]]] = [
@@ -141,7 +146,7 @@ def _lists(subject: Subject, judgement: Judgement) -> Iterator[Block]:
     ]
     if against:
         named = [*_compared(against), *named]
-    items = (*(_ids(title, ids) for title, ids in named if ids), *passed_without(subject))
+    items = tuple(_ids(title, ids) for title, ids in named if ids)
     if items:
         yield Paragraph(line("Also:"))
         yield Bullets(items)

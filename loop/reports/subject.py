@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from loop.core.clusters import group
 from loop.core.events import FixCommitted
 from loop.core.model import Case, Commit, Evidence, Failing, Fixed, Judgement, Serving
 from loop.core.patterns import matches
@@ -69,11 +70,9 @@ def fixed_in_run(subject: Subject) -> Iterator[Fixed]:
 
 
 def groups(failing: Sequence[Failing]) -> list[list[Failing]]:
-    """Equal signatures together, in order of first appearance: one cause is read once."""
-    found: dict[str, list[Failing]] = {}
-    for each in failing:
-        found.setdefault(each.signature or each.id, []).append(each)
-    return list(found.values())
+    """Equal signatures together, the largest group first: one cause is read once."""
+    by_id = {each.id: each for each in failing}
+    return [[by_id[case_id] for case_id in cluster.cases] for cluster in group(failing)]
 
 
 def serving(service: ServiceState) -> Serving | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loop.core.clusters import Cluster, Layer, group, layer, status
+from loop.core.clusters import Cluster, Layer, clue, group, layer, status
 from loop.core.model import Failing, Outcome
 
 
@@ -71,3 +71,20 @@ def test_a_status_is_one_only_where_the_text_names_it_as_such(signature: str, co
 )
 def test_the_layer_follows_from_status_codes_and_exception_types_alone(signature: str, wanted: Layer) -> None:
     assert layer(failing("a", signature)) is wanted
+
+
+@pytest.mark.parametrize(
+    ("signature", "told"),
+    [
+        ("server rejected WebSocket connection: HTTP 403", "authentication or authorisation (from HTTP 403)"),
+        ("httpx.ReadTimeout: no answer", "time limit (from ReadTimeout)"),
+        ("assert 1 == 2", "assertion of the test (from assert)"),
+        ("something else", "not known"),
+    ],
+)
+def test_a_layer_is_told_with_the_fact_that_points_at_it(signature: str, told: str) -> None:
+    assert str(clue(failing("a", signature))) == told
+
+
+def test_groups_of_one_size_stay_in_order_of_appearance() -> None:
+    assert [c.cases for c in group([failing("b", "z"), failing("a", "y")])] == [("b",), ("a",)]

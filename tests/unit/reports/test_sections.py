@@ -6,9 +6,10 @@ import pytest
 from edges import ALL, crashing, mixed
 from stories import EXECUTES, OAUTH, SUITE, Story, failing, judged, seed, seed_cases
 
+from loop.console.summary import summary
 from loop.core.environment import Charter
-from loop.core.events import RunResumed
-from loop.core.model import Case, Failing, Outcome, Rate
+from loop.core.events import RunResumed, SuiteFinished
+from loop.core.model import Case, Failing, Outcome, Rate, SuiteResult
 from loop.core.state import RunState
 from loop.reports.render import render
 from loop.reports.results import trimmed
@@ -131,3 +132,36 @@ def test_without_declarations_nothing_is_claimed() -> None:
     ):
         assert sentence in text
     assert "What works" not in text
+
+
+def marked(*marks: str) -> RunState:
+    story = Story()
+    story.start()
+    story.iterate(0)
+    result = SuiteResult(command="pytest", exit_status=0, seconds=1.0, expected=25, marks=marks)
+    story.tell(SuiteFinished(iteration=0, suite=SUITE, attempt=1, result=result))
+    story.judge(0, judged((), None))
+    return story.run
+
+
+def test_what_makes_results_weak_stands_in_one_place() -> None:
+    text = last(marked("asserts nothing (pass): a", "exit status 0 with a failing case", "junit.xml: counts disagree"))
+    weak = text.split("### Weak evidence")[1].split("###")[0]
+    assert f"**{SUITE}**: 3 marks" in weak
+    assert all(word in weak for word in ("asserts nothing", "exit status 0", "counts disagree"))
+    assert text.count("asserts nothing") == 1, "it is not told again where it was measured"
+
+
+def test_without_weak_evidence_nothing_is_said_of_it() -> None:
+    assert "Weak evidence" not in last(marked())
+    assert "Weak evidence" not in summary(marked(), "report.md")
+
+
+def test_the_summary_counts_what_is_weak_and_says_where_it_stands() -> None:
+    state = marked("one", "two")
+    assert "\n2 marks: see Weak evidence in the report\n" in summary(state, "report.md")
+    assert "Weak evidence" not in summary(state, None), "there is no report to look into"
+
+
+def test_the_probable_layer_stands_with_its_fact() -> None:
+    assert "- Probable layer: authentication or authorisation (from HTTP 403)" in last(seed().run)
