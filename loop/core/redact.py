@@ -27,7 +27,7 @@ _KEY_LINE = re.compile(
 _KEY_RUN = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
 _LONE_KEY_LINE = re.compile(r"(?m)^([ \t>|]*+(?:E[ \t]++)?)(?![0-9a-fA-F]{64})[A-Za-z0-9+/]{64}[ \t\r]*$")
 _DELIMITER = re.compile(r"[\s\"'<>{}()\[\],;]")
-_HINT = re.compile("|".join(re.escape(hint) for kind in KINDS for hint in kind.hints))
+_HINTS = tuple(dict.fromkeys(hint for kind in KINDS for hint in kind.hints))
 
 
 class Redactor:
@@ -51,7 +51,10 @@ class Redactor:
             if form in text:
                 text = self._declared.sub(self._mark, text)
                 break
-        return _known_kinds(text) if _HINT.search(text) else text
+        for hint in _HINTS:  # one after another is faster than all in one pattern
+            if hint in text:
+                return _known_kinds(text)
+        return text
 
     def line_by_line(self) -> "LineRedactor":
         """For one stream, whose lines come one after another."""

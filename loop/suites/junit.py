@@ -7,18 +7,17 @@ A document is read to its end before any case of it is named, because a name dep
 """
 
 import codecs
-import contextlib
-import gc
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 from xml.parsers import expat
 
 from loop.core.model import Outcome, ProblemKind
+from loop.core.quiet import no_collections
 from loop.suites.junit_builder import Attributes, Builder, Raw, Refused
 from loop.suites.junit_recovery import TAG_LIMIT, Recovery
 
@@ -61,22 +60,10 @@ def read(path: Path, *, name: str | None = None) -> Document:
     """Never fails: what is wrong with the file stands in the document."""
     document = Document(path=path, name=name or str(path))
     try:
-        with path.open("rb") as stream, _no_collections():
+        with path.open("rb") as stream, no_collections():
             return _read(document, stream)
     except OSError as error:
         return _unreadable(document, error.strerror or "can not be read")
-
-
-@contextlib.contextmanager
-def _no_collections() -> Iterator[None]:
-    """Reading makes many objects and no cycles: looking for some takes a quarter of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _read(document: Document, stream: BinaryIO) -> Document:

@@ -8,14 +8,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 from loop.core.model import Case, CaseAttempt, Outcome
+from loop.core.plain import plain_case
+from loop.core.quiet import no_collections
 from loop.core.signatures import signature
 from loop.suites.excerpts import detail_excerpt, message_excerpt, uncoloured
 from loop.suites.ids import case_id, numbered
 from loop.suites.junit_builder import Extra, Raw, Result
 from loop.suites.outcomes import FAILING
-from loop.suites.plain import plain_case
 
 BATCH = 500
+CHUNK = 5_000
+"""Cases that are made at once, while no cycles are looked for; whoever takes them one by one holds no more."""
 NOBODY = "unnamed"
 
 
@@ -38,12 +41,18 @@ def fold(
         names = numbered(names)
     prefix = case_id(suite, "") if suite else ""
     known = _Files(redact, place, source_of)
-    for raw, name in zip(raws, names, strict=True):
-        file, source = known.of(raw) if raw.file or raw.suite_file else ("", "")
-        if raw.extra is None:
-            yield plain_case(prefix + name, raw.outcome, raw.seconds, file, source)
-        else:
-            yield _told_case(prefix + name, raw, raw.extra, file, source, redact)
+    for at in range(0, len(raws), CHUNK):
+        part = zip(raws[at : at + CHUNK], names[at : at + CHUNK], strict=True)
+        with no_collections():
+            cases = [_case(prefix + name, raw, known, redact) for raw, name in part]
+        yield from cases
+
+
+def _case(name: str, raw: Raw, known: "_Files", redact: Callable[[str], str]) -> Case:
+    file, source = known.of(raw) if raw.file or raw.suite_file else ("", "")
+    if raw.extra is None:
+        return plain_case(name, raw.outcome, raw.seconds, file, source)
+    return _told_case(name, raw, raw.extra, file, source, redact)
 
 
 class _Files:

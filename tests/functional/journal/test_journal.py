@@ -132,6 +132,16 @@ def test_a_number_is_given_once(journal: Journal) -> None:
         journal.start(replace(STARTED, uid="zzzzzz"))
 
 
+def test_what_an_earlier_program_wrote_into_the_rows_is_still_read(journal: Journal, tmp_path: Path) -> None:
+    run, batch = journal.start(STARTED), Batch(iteration=0, suite="smoke", attempt=1)
+    case = Case(id="smoke::a", outcome=Outcome.FAILED, message="assert 403 == 200", detail="x" * 2000, signature="s")
+    journal.add_cases(run, batch, [case])
+    with sqlite3.connect(journal.path) as connection:
+        connection.execute("UPDATE cases SET details = (SELECT body FROM details)")
+        connection.execute("DELETE FROM details")
+    assert journal.cases(run, batch) == [case]
+
+
 def test_a_newer_journal_is_refused_and_not_touched(journal: Journal, tmp_path: Path) -> None:
     run = fill(journal)
     with sqlite3.connect(tmp_path / "journal.db") as other:
