@@ -8,15 +8,18 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import deployment, iteration, memory, startup
+from bench import deployment, history, iteration, junit, memory, startup, volume
 from bench.figures import Row, table
 from bench.stack import BenchFailed
 
-BENCHES: dict[str, Callable[[Path], Row]] = {
+BENCHES: dict[str, Callable[[Path], Row | tuple[Row, ...]]] = {
     "startup": startup.measure,
     "iteration": iteration.measure,
     "memory": memory.measure,
     "deployment": deployment.measure,
+    "junit": junit.measure,
+    "volume": volume.measure,
+    "history": history.measure,
 }
 
 
@@ -27,10 +30,11 @@ def main() -> int:
     unknown = sorted(set(names) - set(BENCHES))
     if unknown:
         parser.error(f"no bench is called {', '.join(unknown)}")
-    rows, failed = [], 0
+    rows: list[Row] = []
+    failed = 0
     for name in names:
         try:
-            rows.append(_measured(name))
+            rows += _measured(name)
         except BenchFailed as error:
             sys.stderr.write(f"{name} could not be measured: {_told(error)}\n")
             failed = 1
@@ -38,10 +42,11 @@ def main() -> int:
     return 1 if failed or not all(row.met for row in rows) else 0
 
 
-def _measured(name: str) -> Row:
+def _measured(name: str) -> tuple[Row, ...]:
     sys.stderr.write(f"{name} ... ({_load()})\n")
     with tempfile.TemporaryDirectory(prefix=f"bench-{name}-") as scratch:
-        return BENCHES[name](Path(scratch).resolve())
+        found = BENCHES[name](Path(scratch).resolve())
+    return found if isinstance(found, tuple) else (found,)
 
 
 def _told(error: BaseException) -> str:

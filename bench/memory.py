@@ -31,7 +31,7 @@ def _peak(stack: Stack) -> int:
         stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         while process.poll() is None:
-            peak = max(peak, _high_water(process.pid))
+            peak = max(peak, high_water(process.pid))
             if time.monotonic() > until:
                 process.kill()
             time.sleep(EVERY)
@@ -41,7 +41,7 @@ def _peak(stack: Stack) -> int:
     return peak
 
 
-def _high_water(pid: int) -> int:
+def high_water(pid: int) -> int:
     """Most bytes of that one process, which its children's do not enter; 0 once it has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
