@@ -24,6 +24,7 @@ from loop.core.actions import (
     RunSuite,
     WriteReport,
 )
+from loop.errors import LoopError
 from loop.perform import deploy, end, evidence, judge, report, sources, suites
 from loop.perform.emit import Emit
 from loop.perform.fix import fix
@@ -34,25 +35,33 @@ def performer(setting: Setting) -> Callable[[Action, Emit], None]:
     """The function that the engine's workers call."""
 
     def perform(action: Action, emit: Emit) -> None:
-        match action:
-            case ResolveSource() | PrepareWorktree() | RunFixer():
-                _with_the_source(action, setting, emit)
-            case ObserveService() | BuildImage() | DeployRevision() | ProbeService():
-                _on_the_platform(action, setting, emit)
-            case ProbeDependency() | RunSuite() | CheckServing():
-                _against_the_stack(action, setting, emit)
-            case JudgeIteration():
-                judge.judge(action, setting, emit)
-            case WriteReport():
-                report.write(action, setting, emit)
-            case AwaitUntil():
-                end.await_until(action, setting, emit)
-            case EndRun():
-                end.end(action, setting, emit)
-            case _:
-                assert_never(action)
+        try:
+            _performed(action, setting, emit)
+        except LoopError as error:  # it goes into the journal, and Google's own words may repeat what we sent
+            error.message, error.where, error.hint = map(setting.redact, (error.message, error.where, error.hint))
+            raise
 
     return perform
+
+
+def _performed(action: Action, setting: Setting, emit: Emit) -> None:
+    match action:
+        case ResolveSource() | PrepareWorktree() | RunFixer():
+            _with_the_source(action, setting, emit)
+        case ObserveService() | BuildImage() | DeployRevision() | ProbeService():
+            _on_the_platform(action, setting, emit)
+        case ProbeDependency() | RunSuite() | CheckServing():
+            _against_the_stack(action, setting, emit)
+        case JudgeIteration():
+            judge.judge(action, setting, emit)
+        case WriteReport():
+            report.write(action, setting, emit)
+        case AwaitUntil():
+            end.await_until(action, setting, emit)
+        case EndRun():
+            end.end(action, setting, emit)
+        case _:
+            assert_never(action)
 
 
 def _with_the_source(action: ResolveSource | PrepareWorktree | RunFixer, setting: Setting, emit: Emit) -> None:

@@ -1,5 +1,6 @@
 """From source to a revision that provably serves: observe, build, deploy, probe. Each finds its own earlier work."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from loop import cloud, source
@@ -18,6 +19,7 @@ from loop.core.events import (
     ServiceUnhealthy,
     ServiceUnverified,
 )
+from loop.core.model import Probe
 from loop.core.names import labels, revision_name
 from loop.core.state import IterationState, RunState
 from loop.perform.emit import Emit
@@ -132,7 +134,7 @@ def probe(action: ProbeService, setting: Setting, emit: Emit) -> None:
                     revision=revision,
                     reason=setting.redact(proof.reason),
                     log=log,
-                    probe=proof.probe,
+                    probe=_asked(proof.probe, setting),
                 )
             )
         case cloud.Unproven():
@@ -159,9 +161,15 @@ def _order(service: Service, state: RunState, it: IterationState, setting: Setti
     )
 
 
+def _asked(probe: Probe | None, setting: Setting) -> Probe | None:
+    """Its detail is what the service answered."""
+    return probe and replace(probe, detail=setting.redact(probe.detail))
+
+
 def _lines(log: tuple[str, ...], setting: Setting) -> tuple[str, ...]:
-    return tuple(setting.redact(line) for line in log)
+    return setting.redact_lines(log)
 
 
 def _shown(service: Service, setting: Setting, emit: Emit) -> Output:
-    return lambda line: emit.output(service.name, setting.redact(line))
+    redact = setting.redact.line_by_line()
+    return lambda line: emit.output(service.name, redact(line))

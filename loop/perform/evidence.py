@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from loop import cloud
 from loop.cloud.probes import AGENT
@@ -55,7 +55,7 @@ def check_serving(action: CheckServing, setting: Setting, emit: Emit) -> None:
     ran = _ran(ran_file(setting, state, it.number, suite.name, suite.attempt))
     entries = [entry for each in seen.values() for entry in each.entries]
     verified = {s.name: it.services[s.name].revision for s in it.definitions}
-    moved = (*_moved(it, serving, seen), *evidence.strangers(ran or (), entries, verified))
+    moved = (*map(setting.redact, _moved(it, serving, seen)), *evidence.strangers(ran or (), entries, verified))
     logs = {name: each.log if ran is not None else _unavailable(FORGOTTEN) for name, each in seen.items()}
     found = evidence.suite_evidence(ran or (), logs, entries, state.charter.targets)
     emit(ServingChecked(iteration=it.number, suite=suite.name, serving=serving, moved=moved, evidence=found))
@@ -100,11 +100,19 @@ def _entry(service: Service, request: cloud.Request, setting: Setting) -> Entry:
         service=service.name,
         revision=request.revision,
         method=request.method,
-        path=setting.redact(urlsplit(request.url).path),
+        path=_path(request, setting),
         status=request.status,
         seconds=request.seconds,
         trace=request.trace,
     )
+
+
+def _path(request: cloud.Request, setting: Setting) -> str:
+    """Also of a secret whose characters stand there percent-encoded, for its shape shows only without that."""
+    path = urlsplit(request.url).path
+    plain = unquote(path)
+    shown = setting.redact(plain)
+    return setting.redact(path if shown == plain else quote(shown, safe="/ []:@!$&'()*+,;=~"))
 
 
 def _moved(it: IterationState, serving: Mapping[str, str], seen: Mapping[str, Seen]) -> Iterator[str]:

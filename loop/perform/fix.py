@@ -106,7 +106,7 @@ def _misconfigured(environment: str, commit: str, setting: Setting) -> str:
     try:
         environment_at(environment, commit, setting)
     except ConfigError as error:
-        return f"the configuration became invalid: {error.problems[0]}"
+        return setting.redact(f"the configuration became invalid: {error.problems[0]}")
     return ""
 
 
@@ -132,5 +132,5 @@ def _log(it: IterationState, service: str, setting: Setting, emit: Emit) -> tupl
             wait=emit.wait,
         )
     except PlatformError as error:
-        return (f"the log could not be read: {error.message}",)
-    return tuple(setting.redact(line) for line in lines)
+        return (f"the log could not be read: {setting.redact(error.message)}",)
+    return setting.redact_lines(lines)

@@ -1,6 +1,6 @@
 """What performing needs beside the action and the state: the repository, the platform, secrets, the clock."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -52,6 +52,10 @@ class Setting:
     def learn_secrets(self, environment: Environment) -> None:
         """From now on the secrets that this configuration names are masked wherever text is written."""
         self.redact.learn(config.secrets(environment, self.variables))
+
+    def redact_lines(self, lines: Sequence[str]) -> tuple[str, ...]:
+        """Of one log, as a whole: a private key goes over many lines, and the first of them may be cut off."""
+        return tuple(self.redact("\n".join(lines)).split("\n")) if lines else ()
 
     def scratch(self, state: RunState, *names: str) -> Path:
         """A folder of the run for raw output, readable by its owner only; removed once ingested."""
