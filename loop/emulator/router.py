@@ -24,6 +24,11 @@ from loop.emulator.names import ServiceName, service_name, short_name
 
 UNAVAILABLE = "The request failed because the response was malformed or the connection to the instance had an error."
 
+BODY_GRACE = 0.05
+"""Seconds that an answer waits for the rest of the request's body to be passed on."""
+LINGER = 1.0
+"""Seconds in which the rest of a refused body is read and thrown away."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -234,7 +239,7 @@ async def _relay(
     head = exchange.head
     their_writer.write(_request_head(exchange))
     body = asyncio.ensure_future(_send_body(exchange, reader, their_writer))
-    body.add_done_callback(lambda sent: None if sent.cancelled() or not sent.exception() else their_writer.close())
+    body.add_done_callback(lambda sent: their_writer.close() if _client_left(sent) else None)
     try:
         answer = await _final_head(their_reader, writer)
         exchange.status = int(answer.start[1])
@@ -245,7 +250,10 @@ async def _relay(
             return False
         none = head.start[0] == "HEAD" or exchange.status in (204, 304)
         framed = none or answer.chunked or answer.length is not None
-        keep = framed and head.keeps_alive
+        # An app may answer before it has read the body; what is told of the connection must then hold.
+        await asyncio.wait({body}, timeout=BODY_GRACE)
+        whole = body.done() and not body.cancelled() and not body.exception()
+        keep = framed and head.keeps_alive and whole
         connection = (("connection", "keep-alive" if keep else "close"),)
         start = f"{head.start[2]} {answer.start[1]} {answer.start[2]}"
         writer.write(encode(start, (*without_hops(answer), *connection)))
@@ -253,11 +261,31 @@ async def _relay(
         if not none:
             exchange.response_size += await copy_body(answer, their_reader, writer, to_end=not framed)
         await writer.drain()
-        return keep and body.done() and not body.exception()
+        if not whole:
+            await _linger(body, reader, writer)
+        return keep
     finally:
         body.cancel()
         with contextlib.suppress(asyncio.CancelledError, ConnectionError, asyncio.IncompleteReadError):
             await body
+
+
+def _client_left(body: "asyncio.Future[None]") -> bool:
+    """In the middle of its request; an instance that stops reading may still have answered."""
+    return not body.cancelled() and isinstance(body.exception(), asyncio.IncompleteReadError)
+
+
+async def _linger(body: "asyncio.Future[None]", reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Closing with unread input is a reset, which can destroy the answer on its way (RFC 9112, 9.6)."""
+    body.cancel()
+    with contextlib.suppress(asyncio.CancelledError, ConnectionError, asyncio.IncompleteReadError):
+        await body
+    if writer.can_write_eof():
+        writer.write_eof()
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(LINGER):
+            while await reader.read(65_536):
+                pass
 
 
 async def _send_body(exchange: Exchange, reader: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:

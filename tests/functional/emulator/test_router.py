@@ -50,6 +50,10 @@ class App(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def do_POST(self):
+        if self.path == "/refuse":
+            self.answer(401, b"not read")
+            self.rfile.read(int(self.headers["Content-Length"]))
+            return
         if self.headers.get("Transfer-Encoding") == "chunked":
             body = b""
             while size := int(self.rfile.readline(), 16):
@@ -204,6 +208,21 @@ def test_a_large_body_arrives_whole(service, chunked):
                        headers={"Transfer-Encoding": "chunked"} if chunked else {})  # fmt: skip
     assert connection.getresponse().read().decode() == hashlib.sha256(body).hexdigest()
     connection.close()
+
+
+@pytest.mark.parametrize("size", [30, 4_000_000])
+def test_an_answer_to_a_body_that_was_not_read_arrives(service, size):
+    for _ in range(15):
+        host, port = address(service)
+        connection = http.client.HTTPConnection(host, port, timeout=10)
+        connection.request("POST", "/refuse", body=b"x" * size)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (401, b"not read")
+        told = answer.getheader("Connection")
+        if told == "keep-alive":  # then it must hold
+            connection.request("GET", "/")
+            assert connection.getresponse().status == 200
+        connection.close()
 
 
 def test_one_connection_carries_many_requests(shared, service, until):
