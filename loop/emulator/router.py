@@ -26,6 +26,8 @@ UNAVAILABLE = "The request failed because the response was malformed or the conn
 
 BODY_GRACE = 0.05
 """Seconds that an answer waits for the rest of the request's body to be passed on."""
+SMALL = 65_536
+"""Bytes of a body that is sent in one piece with its head."""
 LINGER = 1.0
 """Seconds in which the rest of a refused body is read and thrown away."""
 
@@ -62,6 +64,8 @@ class Exchange:
     status: int = 0
     revision: str = ""
     request_size: int = 0
+    sent: bool = False
+    """The body went with the head."""
     response_size: int = 0
 
     @property
@@ -237,7 +241,7 @@ async def _relay(
     their_writer: asyncio.StreamWriter,
 ) -> bool:
     head = exchange.head
-    their_writer.write(_request_head(exchange))
+    their_writer.write(_request_head(exchange) + await _small_body(exchange, reader))
     body = asyncio.ensure_future(_send_body(exchange, reader, their_writer))
     body.add_done_callback(lambda sent: their_writer.close() if _client_left(sent) else None)
     try:
@@ -288,8 +292,21 @@ async def _linger(body: "asyncio.Future[None]", reader: asyncio.StreamReader, wr
                 pass
 
 
+async def _small_body(exchange: Exchange, reader: asyncio.StreamReader) -> bytes:
+    """A small body travels with its head: an app that answers without reading it would else be sent it after it
+    closed, and the reset that follows can destroy its answer. Empty where the body is large, or waited for.
+    """
+    head = exchange.head
+    if head.chunked or head.length is None or head.length > SMALL or head.get("expect"):
+        return b""
+    exchange.sent = True
+    exchange.request_size = head.length
+    return await reader.readexactly(head.length)
+
+
 async def _send_body(exchange: Exchange, reader: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    exchange.request_size = await copy_body(exchange.head, reader, sink, to_end=False)
+    if not exchange.sent:
+        exchange.request_size = await copy_body(exchange.head, reader, sink, to_end=False)
     await sink.drain()
 
 

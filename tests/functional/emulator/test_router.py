@@ -50,6 +50,9 @@ class App(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def do_POST(self):
+        if self.path == "/shut":
+            self.close_connection = True
+            return self.answer(401, b"not read")
         if self.path == "/refuse":
             self.answer(401, b"not read")
             self.rfile.read(int(self.headers["Content-Length"]))
@@ -210,12 +213,12 @@ def test_a_large_body_arrives_whole(service, chunked):
     connection.close()
 
 
-@pytest.mark.parametrize("size", [30, 4_000_000])
-def test_an_answer_to_a_body_that_was_not_read_arrives(service, size):
-    for _ in range(15):
+@pytest.mark.parametrize(("path", "size"), [("/refuse", 30), ("/refuse", 4_000_000), ("/shut", 30)])
+def test_an_answer_to_a_body_that_was_not_read_arrives(service, path, size):
+    for _ in range(40):
         host, port = address(service)
         connection = http.client.HTTPConnection(host, port, timeout=10)
-        connection.request("POST", "/refuse", body=b"x" * size)
+        connection.request("POST", path, body=b"x" * size)
         answer = connection.getresponse()
         assert (answer.status, answer.read()) == (401, b"not read")
         told = answer.getheader("Connection")
