@@ -233,8 +233,9 @@ def _chosen(journal: Journal, name: str | None, environment: str | None) -> tupl
 def _exists(environment: str, root: Path) -> None:
     """A name that is mistyped is answered with those that there are, and with the folder that was looked in."""
     folder = root / "configs"
-    names = sorted(p.stem for p in folder.glob("*.yaml")) if folder.is_dir() else []
-    if environment not in names:
+    if not (folder / f"{environment}.yaml").is_file():
+        files = tuple(p.name for p in folder.glob("*.yaml"))
+        names = config.environments(files, read=config.tree(root))
         there = f"there are: {', '.join(names)}" if names else "make one; README.md shows the least that works"
         raise UsageError(
             f"there is no environment {environment}: no configs/{environment}.yaml", where=str(root), hint=there

@@ -54,6 +54,15 @@ def test_what_can_not_be_done_is_a_sentence_and_exit_code_2(stack: Any, argument
     assert "Traceback" not in run.stderr
 
 
+def test_a_mistyped_environment_is_answered_with_those_that_can_be_run(stack: Any) -> None:
+    stack.write("configs/base.yaml", "mission: shared\n")
+    stack.write("configs/known-issues.yaml", "[]\n")
+    stack.write("configs/local.yaml", "extends: base.yaml\n" + stack.read("configs/local.yaml"))
+    run = stack.loop("run", "--env", "locla")
+    assert run.returncode == 2
+    assert "hint: there are: local\n" in run.stderr
+
+
 def test_outside_a_repository_is_a_sentence(tmp_path: Path, stack: Any) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
