@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from loop.console.observer import Observer
-from loop.core.actions import Action, iteration, subject
+from loop.core.actions import ALONE, Action, iteration, subject
 from loop.core.decide import decide
 from loop.core.events import ActionStarted, Event, InterruptRequested, RunPaused
 from loop.core.model import Case
@@ -94,7 +94,8 @@ class Engine:
 
     def _turn_until_done(self) -> None:
         while not self._crash:
-            if self._signals and not self.state.interrupted and not self.state.ended:
+            working = self.state.rollback or not self.state.ended
+            if self._signals and working and not self.state.interrupted:
                 self.emit(InterruptRequested(signal=self._signals[0]))
             wanted = decide(self.state)
             self._align(wanted)
@@ -107,8 +108,9 @@ class Engine:
             if worker.action not in wanted:
                 worker.cancelled.set()
         running = [w.action for w in self._workers]
+        ending = any(action not in wanted for action in running)
         for action in wanted:
-            if action not in running:
+            if action not in running and not (ending and isinstance(action, ALONE)):
                 self._start(action)
 
     def _start(self, action: Action) -> None:

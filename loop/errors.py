@@ -73,6 +73,10 @@ class Unavailable(PlatformError): ...
 class Conflict(PlatformError): ...
 
 
+class Moved(Conflict):
+    """Somebody else moved a service's traffic since; it was left alone."""
+
+
 class OperationTimeout(PlatformError): ...
 
 

@@ -9,7 +9,7 @@ import traceback
 
 import typer
 
-from loop.cli import baseline, config, emulator, flaky, known, look, results, run
+from loop.cli import baseline, config, emulator, flaky, known, look, results, run, traffic
 from loop.errors import ConfigError, LoopError
 
 COLLECT_EVERY = 50_000
@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 app.command()(run.run)
 app.command()(run.resume)
+app.command()(traffic.promote)
+app.command()(traffic.rollback)
 app.command()(look.plan)
 app.command()(look.status)
 app.command()(look.history)

@@ -18,14 +18,16 @@ from typing import Self
 from loop import cloud, config, source
 from loop.console.observer import Observer
 from loop.core.environment import Charter, Environment, PlatformTarget
-from loop.core.events import Event, RunResumed, RunStarted
+from loop.core.events import Event, RollbackRequested, RunResumed, RunStarted
 from loop.core.state import RunState
+from loop.core.traffic import candidates, promotable
 from loop.engine import Engine, utc_now
-from loop.errors import UsageError
+from loop.errors import PlatformError, UsageError
 from loop.journal import Journal, Lease, Run, opened
 from loop.journal.lease import me, pause
 from loop.perform import performer
 from loop.perform.setting import Mask, Setting
+from loop.perform.traffic import NEW
 
 JOURNAL = "sqlite:///.loop/journal.db"
 _UID = "abcdefghijklmnopqrstuvwxyz234567"
@@ -54,9 +56,12 @@ def journal_of(repo: source.Repository) -> Journal:
 class Session:
     """One command that turns the loop: holds the environment's lease from begin to end."""
 
-    def __init__(self, repo: source.Repository, loaded: config.Loaded, journal: Journal, stack: ExitStack) -> None:
+    def __init__(
+        self, repo: source.Repository, environment: Environment, journal: Journal, lease: Lease, stack: ExitStack
+    ) -> None:
         self._repo = repo
-        self._environment: Environment = loaded.environment
+        self._lease = lease
+        self._environment = environment
         self._journal = journal
         self._stack = stack
         self._variables: Mapping[str, str] = dict(os.environ)
@@ -65,17 +70,35 @@ class Session:
     def opened(cls, environment: str, *, wait: bool) -> "Session":
         repo = repository()
         _exists(environment, repo.root)
-        _writable(repo.root / "reports")
         loaded = config.load(environment, read=config.tree(repo.root), variables=os.environ)
         for warning in loaded.warnings:
             sys.stderr.write(f"warning: {warning}\n")
+        return cls._holding(repo, environment, wait, lambda _journal: loaded.environment)
+
+    @classmethod
+    def of_run(cls, name: str, environment: str, *, wait: bool) -> "Session":
+        """Needs no configuration but what the run's journal holds: a broken file must not hold up a roll back."""
+
+        def recorded(journal: Journal) -> Environment:
+            run = journal.find(name)
+            assert run is not None
+            state = journal.state(run)
+            return Environment(charter=state.charter, services=state.current.definitions if state.current else ())
+
+        return cls._holding(repository(), environment, wait, recorded)
+
+    @classmethod
+    def _holding(
+        cls, repo: source.Repository, environment: str, wait: bool, read: Callable[[Journal], Environment]
+    ) -> "Session":
+        _writable(repo.root / "reports")
         with ExitStack() as stack:
             journal = journal_of(repo)
             stack.callback(journal.close)
             lease = Lease(journal, environment, holder=me())
             lease.acquire(wait=pause if wait else None)
             stack.callback(lease.release)
-            return cls(repo, loaded, journal, stack.pop_all())
+            return cls(repo, read(journal), journal, lease, stack.pop_all())
 
     def __enter__(self) -> Self:
         return self
@@ -108,14 +131,35 @@ class Session:
 
     def resume(self, name: str, *, ref: str | None, again: bool, json: bool) -> int:
         """Go on with a run of this environment; its exit code."""
-        run = self._journal.find(name)
-        assert run is not None
+        run = self._found(name)
         state = self._journal.state(run)
         start = self._next(state, ref, again)
         event = RunResumed(host=socket.gethostname(), pid=os.getpid(), again=again)
         if start:
             event = replace(event, ref=start.commit, uncommitted=start.uncommitted)
         return self._drive(run, (event,), json=json)
+
+    def promote(self, name: str, *, json: bool) -> int:
+        """Give the traffic to what a run tested, and confirm it; its exit code."""
+        run = self._found(name)
+        state = self._journal.state(run)
+        if state.current is None or not promotable(state.current):
+            raise UsageError(_nothing_to_promote(state), where=state.name, hint=f"loop show {state.name}")
+        event = RunResumed(host=socket.gethostname(), pid=os.getpid(), promote=True)
+        return self._drive(run, (event,), json=json)
+
+    def rollback(self, name: str, *, json: bool) -> int:
+        """Put back the split that a run found; 3 where somebody else moved a service since."""
+        run = self._found(name)
+        if self._journal.state(run).current is None:
+            raise UsageError(f"{name} deployed nothing", hint="loop history")
+        event = RollbackRequested(host=socket.gethostname(), pid=os.getpid())
+        return self._drive(run, (event,), json=json)
+
+    def _found(self, name: str) -> Run:
+        run = self._journal.find(name)
+        assert run is not None
+        return run
 
     def _next(self, state: RunState, ref: str | None, again: bool) -> source.StartingPoint | None:
         """The commit that the next iteration starts from, where the last one was the run's end."""
@@ -155,7 +199,8 @@ class Session:
                 for observer in seen:
                     observer.close()
         print_summary(state, json=json)
-        return exit_code(state)
+        rolled_back = any(isinstance(event, RollbackRequested) for event in first)
+        return rollback_code(state) if rolled_back else exit_code(state)
 
     def _setting(self, state: RunState) -> Setting:
         setting = Setting(
@@ -164,6 +209,7 @@ class Session:
             redact=Mask(),
             platform=connector(state.charter.platform, self._repo, self._stack),
             clock=utc_now,
+            fence=self._lease.fence,
         )
         setting.learn_secrets(self._environment)
         if state.current:
@@ -206,6 +252,33 @@ def exit_code(state: RunState) -> int:
     return 130 if state.interrupted else 70
 
 
+def rollback_code(state: RunState) -> int:
+    """What did not serve before the run can not be put back, and is no failure; what somebody else moved is one."""
+    it = state.current
+    if it is None or it.restoration is None or state.rollback:
+        return state.paused.exit_code if state.paused else 130
+    return PlatformError.exit_code if any(why != NEW for why in it.restoration.left.values()) else 0
+
+
+def _nothing_to_promote(state: RunState) -> str:
+    it = state.current
+    if it is None or it.judgement is None or not candidates(it):
+        return "it has no candidates that were tested"
+    if it.promotion is not None:
+        return "its candidates were promoted already"
+    return f"its candidates did not pass: {it.judgement.rule}"
+
+
+def of_journal(name: str | None, environment: str | None) -> tuple[str, str]:
+    """Environment and name of the run that a command means: the one named, else the environment's newest."""
+    journal = journal_of(repository())
+    try:
+        run = _newest(journal, name, environment)
+        return run.environment, run.name
+    finally:
+        journal.close()
+
+
 def resumable(name: str | None, environment: str | None) -> tuple[str, str]:
     """Environment and name of the run that `loop resume` means: the one named, else the environment's newest."""
     repo = repository()
@@ -217,17 +290,22 @@ def resumable(name: str | None, environment: str | None) -> tuple[str, str]:
 
 
 def _chosen(journal: Journal, name: str | None, environment: str | None) -> tuple[str, str]:
+    run = _newest(journal, name, environment)
+    state = journal.state(run)
+    if state.ended and state.ended.exit_code == _MET:
+        raise UsageError(f"{run.name} met its goal: nothing to resume", hint=f"loop run --env {run.environment}")
+    return run.environment, run.name
+
+
+def _newest(journal: Journal, name: str | None, environment: str | None) -> Run:
     if name is None and environment is None:
-        raise UsageError("which run?", hint="loop resume RUN, or loop resume --env NAME; loop history lists them")
+        raise UsageError("which run?", hint="name it, or give --env NAME for its newest; loop history lists them")
     run = journal.find(name) if name else next(iter(reversed(journal.runs(environment))), None)
     if run and environment and run.environment != environment:
         raise UsageError(f"{run.name} is a run of {run.environment}, not of {environment}", hint="leave out --env")
     if run is None:
         raise UsageError(f"there is no run {name or 'of ' + str(environment)}", hint="loop history")
-    state = journal.state(run)
-    if state.ended and state.ended.exit_code == _MET:
-        raise UsageError(f"{run.name} met its goal: nothing to resume", hint=f"loop run --env {run.environment}")
-    return run.environment, run.name
+    return run
 
 
 def _exists(environment: str, root: Path) -> None:

@@ -74,6 +74,10 @@ def sole_revision(splits: Iterable[Split]) -> str:
     return taking.pop() if len(taking) == 1 else ""
 
 
+def tagged_revision(splits: Iterable[Split], tag: str) -> str:
+    return next((split.revision for split in splits if split.tag == tag), "")
+
+
 def meant_revision(service: "ServiceProto") -> str:
     """The revision that the specification gives all traffic to by name; empty where it follows the latest or splits."""
     taking = {entry.revision if entry.type_ == REVISION else "" for entry in service.traffic if entry.percent}
@@ -95,10 +99,37 @@ def has_settled(service: "ServiceProto") -> bool:
 
 def traffic_to(revision: str, current: Iterable["TrafficTarget"]) -> list["TrafficTarget"]:
     """All traffic to `revision`, by name; every tag stays where it is, without traffic (design section 8)."""
+    return traffic_split({revision: 100}, current)
+
+
+def traffic_beside(
+    revision: str, tag: str, service: "ServiceProto", superseded: frozenset[str]
+) -> list["TrafficTarget"]:
+    """The split as it is, by name, and `revision` under `tag` without traffic.
+
+    What followed the latest revision is pinned to the one that this is now: else the candidate would take its place.
+    """
+    from google.cloud.run_v2.types import TrafficTarget
+
+    shares: dict[str, int] = {}
+    for split in splits_from_proto(service):
+        shares[split.revision] = shares.get(split.revision, 0) + split.percent
+    gone = superseded | {tag}
+    tagged = [TrafficTarget(type_=t.type_, revision=t.revision, tag=t.tag) for t in service.traffic if t.tag]
+    return [
+        *(TrafficTarget(type_=REVISION, revision=name, percent=share) for name, share in shares.items() if share),
+        *(t for t in tagged if t.tag not in gone),
+        TrafficTarget(type_=REVISION, revision=revision, tag=tag),
+    ]
+
+
+def traffic_split(shares: Mapping[str, int], current: Iterable["TrafficTarget"]) -> list["TrafficTarget"]:
+    """All traffic by that split; every tag stays where it is, without traffic."""
     from google.cloud.run_v2.types import TrafficTarget
 
     tagged = [TrafficTarget(type_=t.type_, revision=t.revision, tag=t.tag) for t in current if t.tag]
-    return [TrafficTarget(type_=REVISION, revision=revision, percent=100), *tagged]
+    named = [TrafficTarget(type_=REVISION, revision=name, percent=share) for name, share in shares.items()]
+    return [*named, *tagged]
 
 
 def template_from(current: "RevisionTemplate | None", wish: Json, dropped: set[str]) -> "RevisionTemplate":

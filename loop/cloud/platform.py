@@ -15,6 +15,7 @@ from loop.cloud.logs import Logs
 from loop.cloud.probes import EVIDENCE_WITHIN, Headers, Probes
 from loop.cloud.services import START_WITHIN, Services
 from loop.cloud.sources import Sources
+from loop.cloud.traffic import Traffic
 from loop.cloud.values import (
     BuildFailure,
     Built,
@@ -25,6 +26,7 @@ from loop.cloud.values import (
     Order,
     Proven,
     Request,
+    Shift,
     StartFailure,
     Unhealthy,
     Unproven,
@@ -45,6 +47,7 @@ class Platform:
         self._wire = wire
         self._logs = Logs(wire)
         self._services = Services(wire, self._logs)
+        self._traffic = Traffic(wire, self._services)
         self._builds = Builds(wire, self._logs)
         self._sources = Sources(wire)
         self._probes = Probes(self._logs)
@@ -58,13 +61,13 @@ class Platform:
         """Where the service (or one of its tags) answers; known before its first deployment."""
         return self._services.url(service, tag)
 
-    def observe(self, service: Service, *, wait: Wait = time.sleep) -> Observed | None:
-        """What serves now and with which settings; None where the service does not exist. Reads only."""
-        return self._services.observe(service, wait)
+    def observe(self, service: Service, *, tag: str = "", wait: Wait = time.sleep) -> Observed | None:
+        """What serves now (or answers under `tag`), with which settings; None where there is none. Reads only."""
+        return self._services.observe(service, wait, tag)
 
-    def serving(self, service: Service, *, wait: Wait = time.sleep) -> Serving:
-        """What serves now; Missing where the service does not exist. Reads only."""
-        return self._services.serving(service, wait)
+    def serving(self, service: Service, *, tag: str = "", wait: Wait = time.sleep) -> Serving:
+        """What serves now, or answers under `tag`; Missing where the service does not exist. Reads only."""
+        return self._services.serving(service, wait, tag)
 
     def difference(self, service: Service, found: Observed | None, *, env: Mapping[str, str], digest: str) -> str:
         """Why the service has to be deployed anew, without values of `env`; empty where it is unchanged. Pure."""
@@ -95,14 +98,19 @@ class Platform:
     # deploying
 
     def request_revision(self, order: Order, *, wait: Wait) -> str:
-        """Ask for a revision that takes all traffic; the operation's name, "" where it exists already as ours."""
+        """Ask for a revision, with all traffic or under a tag; the operation's name, "" where it exists as ours."""
         return self._services.request(order, wait)
 
     def await_revision(
-        self, operation: str, service: Service, revision: str, *, wait: Wait, within: float = START_WITHIN
-    ) -> Created | StartFailure:
-        """Wait until the revision is ready and takes the traffic, or is known to have failed. `operation` may be ""."""
-        return self._services.wait_for(operation, service, revision, wait, within)
+        self, operation: str, service: Service, revision: str, *,
+        wait: Wait, within: float = START_WITHIN, tag: str = "",
+    ) -> Created | StartFailure:  # fmt: skip
+        """Wait until the revision is ready and has the traffic, or the tag, or has failed. `operation` may be ""."""
+        return self._services.wait_for(operation, service, revision, wait, within, tag)
+
+    def move_traffic(self, shift: Shift, *, wait: Wait) -> Serving:
+        """Move traffic between revisions that exist; Moved where somebody else moved it since."""
+        return self._traffic.move(shift, wait)
 
     def probe(
         self, service: Service, url: str, revision: str, *,

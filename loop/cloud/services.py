@@ -5,6 +5,7 @@ for is the revision that was made, never the latest ready one.
 """
 
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from loop.cloud import settings
@@ -19,19 +20,21 @@ from loop.cloud.conversions import (
     short,
     sole_revision,
     splits_from_proto,
+    tagged_revision,
     template_from,
+    traffic_beside,
     traffic_to,
 )
 from loop.cloud.logs import Logs
 from loop.cloud.values import Created, Observed, Order, StartFailure
 from loop.cloud.wire import Wire
 from loop.core.environment import Service
-from loop.core.model import Serving
+from loop.core.model import Serving, Split
 from loop.core.names import LABEL_ITERATION, LABEL_RUN, same_work
 from loop.errors import Conflict, Missing, OperationTimeout, PlatformError, Wait
 
 if TYPE_CHECKING:
-    from google.cloud.run_v2.types import Revision, RevisionTemplate
+    from google.cloud.run_v2.types import Revision, RevisionTemplate, TrafficTarget
     from google.cloud.run_v2.types import Service as ServiceProto
     from google.longrunning.operations_pb2 import Operation
 
@@ -58,27 +61,27 @@ class Services:
             return service.url
         return self._wire.addresses.url(service.service, tag)
 
-    def observe(self, service: Service, wait: Wait = time.sleep) -> Observed | None:
-        """What serves now, and with which settings; None where the service does not exist."""
-        found = self._settled(service, wait)
-        if found is None:
+    def observe(self, service: Service, wait: Wait = time.sleep, tag: str = "") -> Observed | None:
+        """What serves now (or answers under `tag`), and with which settings; None where there is none."""
+        found = self.settled(service, wait)
+        if found is None or (tag and not tagged_revision(splits_from_proto(found), tag)):
             return None
-        revision = self._sole(service, found, wait)
+        revision = self._behind(service, found, wait, tag)
         return Observed(
-            serving=serving_from_proto(found, revision, self._address(service, found)),
+            serving=serving_from_proto(found, revision, self._address(service, found, tag)),
             settings=json_from_proto(revision) if revision else {},
-            meant=meant_revision(found),
+            meant=short(revision.name) if tag and revision else meant_revision(found),
         )
 
-    def serving(self, service: Service, wait: Wait = time.sleep) -> Serving:
-        """What serves now; Missing where the service does not exist."""
+    def serving(self, service: Service, wait: Wait = time.sleep, tag: str = "") -> Serving:
+        """What serves now, or answers under `tag`; Missing where the service does not exist."""
         found = self._get(service, wait)
-        return serving_from_proto(found, self._sole(service, found, wait), self._address(service, found))
+        return serving_from_proto(found, self._behind(service, found, wait, tag), self._address(service, found, tag))
 
     # asking for a revision
 
     def request(self, order: Order, wait: Wait) -> str:
-        """Ask for the revision with all traffic. The operation's name, or "" where that revision exists as ours.
+        """Ask for the revision: with all traffic, or under its tag. The operation's name, "" where it exists as ours.
 
         Conflict where a revision of that name is not ours, or others keep changing the service.
         """
@@ -120,13 +123,13 @@ class Services:
         service = ServiceProto(
             template=self._template(order, None), traffic=traffic_to(order.revision, ()), client=CLIENT
         )
-        _fence(service, order)
+        fenced(service, order.service, order.fence)
         request = CreateServiceRequest(parent=self._parent, service_id=order.service.service, service=service)
         made = call(
             self._wire.services.create_service,
             request,
             what=f"creating the service {order.service.service}",
-            where=self._name(order.service),
+            where=self.name(order.service),
             wait=wait,
         )
         return made.operation
@@ -135,14 +138,14 @@ class Services:
         from google.cloud.run_v2.types import UpdateServiceRequest
 
         current.template = self._template(order, current)
-        current.traffic = traffic_to(order.revision, current.traffic)
+        current.traffic = _wanted_traffic(order, current)
         current.client, current.client_version = CLIENT, ""
-        _fence(current, order)
+        fenced(current, order.service, order.fence)
         made = call(
             self._wire.services.update_service,
             UpdateServiceRequest(service=current),
             what=f"updating the service {order.service.service}",
-            where=self._name(order.service),
+            where=self.name(order.service),
             wait=wait,
         )
         return made.operation
@@ -157,20 +160,20 @@ class Services:
     # waiting for it
 
     def wait_for(
-        self, operation: str, service: Service, revision: str, wait: Wait, within: float = START_WITHIN
+        self, operation: str, service: Service, revision: str, wait: Wait, within: float = START_WITHIN, tag: str = ""
     ) -> Created | StartFailure:
-        """Wait until the revision is ready and takes the traffic, or is known to have failed."""
+        """Wait until the revision is ready and takes the traffic (or has the tag), or is known to have failed."""
         until = time.monotonic() + within
-        error = self._finished(operation, service, wait, until) if operation else None
+        error = self.finished(operation, service, wait, until) if operation else None
         found = self._decided(service, revision, wait, max(0.0, until - time.monotonic()), error)
         reason = failed_condition(found)
         if reason:
             return StartFailure(reason=reason, log=self._logs.first_lines_of_failure(service.service, revision, wait))
         if error is not None:
             raise error
-        return Created(serving=self._taking(service, revision, wait))
+        return Created(serving=self._taking(service, revision, wait, tag))
 
-    def _finished(self, operation: str, service: Service, wait: Wait, until: float) -> PlatformError | None:
+    def finished(self, operation: str, service: Service, wait: Wait, until: float) -> PlatformError | None:
         """The error that the operation ended with. An operation that is no longer known counts as ended."""
         from loop.cloud.errors import from_status
 
@@ -215,30 +218,32 @@ class Services:
             raise OperationTimeout(f"{revision} is neither ready nor failed", where=where, hint="loop resume")
         return found
 
-    def _taking(self, service: Service, revision: str, wait: Wait) -> Serving:
-        """Read back: the update was observed, and the revision takes all traffic."""
+    def _taking(self, service: Service, revision: str, wait: Wait, tag: str) -> Serving:
+        """Read back: the update was observed, and the revision takes all traffic, or has the tag."""
 
         def look() -> Serving | None:
-            found = self._settled(service, wait)
+            found = self.settled(service, wait)
             if found is None or found.observed_generation != found.generation:
                 return None
-            if sole_revision(splits_from_proto(found)) != revision:
+            splits = splits_from_proto(found)
+            if (tagged_revision(splits, tag) if tag else sole_revision(splits)) != revision:
                 return None
-            return serving_from_proto(found, self._revision(service, revision, wait), self._address(service, found))
+            address = self._address(service, found, tag)
+            return serving_from_proto(found, self._revision(service, revision, wait), address)
 
         serving = poll(look, wait=wait, within=SETTLE_WITHIN)
         if serving is None:
-            shares = ", ".join(f"{s.revision} {s.percent}%" for s in self.serving(service, wait).traffic if s.percent)
+            shares = in_words(self.serving(service, wait).traffic)
             raise Conflict(
                 f"{revision} is ready, but the traffic of {service.service} is: {shares or 'none'}",
-                where=self._name(service),
+                where=self.name(service),
                 hint="see who else deploys it, then: loop resume",
             )
         return serving
 
     # reading
 
-    def _settled(self, service: Service, wait: Wait) -> "ServiceProto | None":
+    def settled(self, service: Service, wait: Wait) -> "ServiceProto | None":
         """The service once its last update was observed, or as it is when that takes too long; None without one."""
         found: ServiceProto | None = None
 
@@ -250,26 +255,29 @@ class Services:
         ignoring(Missing, lambda: poll(look, wait=wait, within=SETTLE_WITHIN))
         return found
 
-    def _sole(self, service: Service, found: "ServiceProto", wait: Wait) -> "Revision | None":
-        revision = sole_revision(splits_from_proto(found))
+    def _behind(self, service: Service, found: "ServiceProto", wait: Wait, tag: str) -> "Revision | None":
+        splits = splits_from_proto(found)
+        revision = tagged_revision(splits, tag) if tag else sole_revision(splits)
         return ignoring(Missing, lambda: self._revision(service, revision, wait)) if revision else None
 
-    def _address(self, service: Service, found: "ServiceProto") -> str:
+    def _address(self, service: Service, found: "ServiceProto", tag: str = "") -> str:
         """The address that others were told, compared with those that the platform reads back."""
-        url = self.url(service)
+        url = self.url(service, tag)
+        if tag:  # no deployment names it, so the platform's own word may replace it
+            return next((status.uri for status in found.traffic_statuses if status.tag == tag and status.uri), url)
         known = {address.rstrip("/") for address in [*found.urls, found.uri] if address}
         if service.url or not known or url.rstrip("/") in known:
             return url
         raise PlatformError(
             f"{service.service} answers at {', '.join(sorted(known))}, not at {url}",
-            where=self._name(service),
+            where=self.name(service),
             hint=f"name the address in the configuration: services.{service.name}.url",
         )
 
     def _get(self, service: Service, wait: Wait) -> "ServiceProto":
         from google.cloud.run_v2.types import GetServiceRequest
 
-        name = self._name(service)
+        name = self.name(service)
         what = f"reading the service {service.service}"
         return call(self._wire.services.get_service, GetServiceRequest(name=name), what=what, where=name, wait=wait)
 
@@ -284,22 +292,33 @@ class Services:
     def _parent(self) -> str:
         return f"projects/{self._wire.target.project}/locations/{self._wire.target.region}"
 
-    def _name(self, service: Service) -> str:
+    def name(self, service: Service) -> str:
         return f"{self._parent}/services/{service.service}"
 
     def _revision_name(self, service: Service, revision: str) -> str:
-        return f"{self._name(service)}/revisions/{revision}"
+        return f"{self.name(service)}/revisions/{revision}"
 
 
-def _fence(service: "ServiceProto", order: Order) -> None:
+def _wanted_traffic(order: Order, current: "ServiceProto") -> "list[TrafficTarget]":
+    """Where nothing takes traffic yet there is nothing that a candidate could be held beside."""
+    if order.tag and any(split.percent for split in splits_from_proto(current)):
+        return traffic_beside(order.revision, order.tag, current, order.superseded)
+    return traffic_to(order.revision, current.traffic)
+
+
+def in_words(splits: Iterable[Split]) -> str:
+    return ", ".join(f"{s.revision} {s.percent}%" for s in splits if s.percent)
+
+
+def fenced(proto: "ServiceProto", service: Service, fence: int) -> None:
     """Refuse where a holder with a higher number wrote before us (design section 7), else leave our number."""
-    if not order.fence:
+    if not fence:
         return
-    other = service.annotations.get(FENCE, "0")
-    if other.isdigit() and int(other) > order.fence:
+    other = proto.annotations.get(FENCE, "0")
+    if other.isdigit() and int(other) > fence:
         raise PlatformError(
-            f"another run took over {order.service.service}: {FENCE} is {other}, ours is {order.fence}",
-            where=order.service.service,
+            f"another run took over {service.service}: {FENCE} is {other}, ours is {fence}",
+            where=service.service,
             hint="loop status",
         )
-    service.annotations[FENCE] = str(order.fence)
+    proto.annotations[FENCE] = str(fence)

@@ -31,6 +31,24 @@ class Order:
     labels: Mapping[str, str] = field(default_factory=dict)
     fence: int = 0
     """The lease's fencing number (design section 7); 0 writes and checks none."""
+    tag: str = ""
+    """Of a candidate: it gets this tag and no traffic. A service's first revision takes the traffic all the same."""
+    superseded: frozenset[str] = frozenset()
+    """Tags of the run's own earlier candidates, which are taken away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """A change of traffic alone; no revision is made."""
+
+    service: Service
+    to: Mapping[str, int]
+    """Revision -> percent."""
+    ours: frozenset[str]
+    """Revisions of which one must take all traffic now; another split is somebody else's, and stays."""
+    expected: Mapping[str, int] = field(default_factory=dict)
+    """A split that may be there as well."""
+    fence: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from loop.config import traffic
 from loop.config.document import Located
 from loop.config.problems import Path, Problem, did_you_mean
 from loop.config.values import CLOUD_RUN_NAME
@@ -35,8 +36,9 @@ def check(root: Located, name: str) -> Found:
         *_suites(root),
         *_targets(root),
         *_fix(root),
+        *traffic.problems(root),
     ]
-    return Found(problems=tuple(problems), warnings=(*_loose_secrets(root), *_idle(root)))
+    return Found(problems=tuple(problems), warnings=(*_loose_secrets(root), *_idle(root), *traffic.warnings(root)))
 
 
 def url_variable(service: str) -> str:

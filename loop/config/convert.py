@@ -40,7 +40,14 @@ def _charter(name: str, file: models.EnvironmentFile, known: tuple[core.KnownIss
         workspace=core.Workspace(link=file.workspace.link, setup=file.workspace.setup),
         known_issues=known,
         evidence=core.EvidenceRule(wait=file.evidence.wait),
+        traffic=_traffic(file.traffic),
         root=file.root,
+    )
+
+
+def _traffic(traffic: models.Traffic) -> core.Traffic:
+    return core.Traffic(
+        strategy=traffic.strategy, promote=traffic.promote, confirm=traffic.confirm, on_failure=traffic.on_failure
     )
 
 

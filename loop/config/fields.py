@@ -57,6 +57,11 @@ Limit = Annotated[
     _schema(type=["string", "number"], examples=["100ms", 0.5]),
 ]
 Arguments = Annotated[tuple[Text, ...], BeforeValidator(values.arguments)]
+Confirm = Annotated[
+    tuple[Text, ...] | None,
+    BeforeValidator(values.confirm),
+    WithJsonSchema({"anyOf": [{"enum": ["all", "none"]}, {"type": "array", "items": {"type": "string"}}]}),
+]
 VariableName = Annotated[
     str,
     shaped(r"[A-Za-z_][A-Za-z0-9_]*", "expected the name of an environment variable"),

@@ -25,7 +25,7 @@ LITERAL = (
 """Maps whose keys are the user's own words: no `x-` key is dropped there."""
 
 
-SHORTHANDS = {("services", "*", "health"): "path"}
+SHORTHANDS = {("services", "*", "health"): "path", ("traffic",): "strategy"}
 """Where a text stands for a map with that one key; widened before merging, so that a map merges into it."""
 
 

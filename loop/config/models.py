@@ -10,6 +10,7 @@ from pydantic import Field, WithJsonSchema
 
 from loop.config.fields import (
     Arguments,
+    Confirm,
     Duration,
     Limit,
     Model,
@@ -26,7 +27,16 @@ from loop.config.fields import (
     written,
 )
 from loop.config.values import CLOUD_RUN_NAME
-from loop.core.environment import Access, BuildMode, KnownIssues, Proof, RateKind
+from loop.core.environment import (
+    Access,
+    BuildMode,
+    KnownIssues,
+    OnFailure,
+    Promotion,
+    Proof,
+    RateKind,
+    Strategy,
+)
 from loop.core.names import SERVICE_LIMIT
 
 FolderPath = Annotated[Words, shaped(r"(?!/)(?!.*(^|/)\.\.(/|$)).+", "expected a path inside the repository")]
@@ -188,6 +198,27 @@ class Evidence(Model):
     )
 
 
+class Traffic(Model):
+    strategy: Strategy = Field(
+        Strategy.DIRECT,
+        description="`direct`: a new revision takes all traffic at once. `candidate`: it gets a tag and no traffic, "
+        "the suites test the tag's address, and a passed verdict promotes all changed services as one unit.",
+    )
+    promote: Promotion = Field(
+        Promotion.AUTOMATIC, description="`automatic`: upon a passed verdict. `manual`: with `loop promote RUN`."
+    )
+    confirm: Confirm = written(
+        "all",
+        "Suites that run again once candidates were promoted: `all`, a list, or `none` (refused where services call "
+        "each other). If they do not pass, every service is put back.",
+    )
+    on_failure: OnFailure = Field(
+        OnFailure.KEEP,
+        description="What becomes of the traffic when a run ends without having met its goal: `keep`, or `restore` the "
+        "split that it found.",
+    )
+
+
 class Goal(Model):
     pass_rate: Rate = written("100%", "Share of counted cases that ends the run.")
     of: RateKind = Field(RateKind.ADJUSTED, description="Which rate is held against it, `adjusted` or `raw`.")
@@ -259,6 +290,11 @@ class EnvironmentFile(Model):
     )
     targets: dict[Words, Target] = Field(default_factory=dict, description="Limits on measured figures.")
     evidence: Evidence = Field(default_factory=Evidence, description="How the services' request logs are read.")
+    traffic: Traffic = Field(
+        default_factory=Traffic,
+        description="How new revisions come to take traffic: a strategy, or a map.",
+        json_schema_extra={"shorthand": "string"},
+    )
     goal: Goal = Field(default_factory=Goal, description="When the run is done.")
     limits: Limits = Field(default_factory=Limits, description="When the run gives up.")
     fix: Fix | None = Field(None, description="What acts between two iterations; without it a run makes Initial alone.")

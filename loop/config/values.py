@@ -93,6 +93,15 @@ def arguments(value: object) -> object:
     return tuple(shlex.split(value)) if isinstance(value, str) else value
 
 
+def confirm(value: object) -> object:
+    """`all` is None, `none` an empty tuple; a list of suites is taken as it is."""
+    if isinstance(value, list) or value is None or isinstance(value, tuple):
+        return value
+    if value not in ("all", "none"):
+        raise ValueError(f"expected all, none or a list of suites, found {found(value)}")
+    return None if value == "all" else ()
+
+
 def rate(value: object) -> Fraction:
     """`96%`, `99.5%`, or a number from 0 to 1; exact, so that 0.96 is 24/25."""
     fraction = _fraction(value)

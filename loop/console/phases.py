@@ -41,9 +41,15 @@ def _settled(service: ServiceState) -> Phase:
         case None:
             if service.unverified:
                 return Phase("not verified", Tone.BAD)
-            return Phase("serving, unchanged" if service.unchanged else "serving", Tone.GOOD)
+            return Phase(_serving(service), Tone.GOOD)
         case _:
             return Phase("unhealthy", Tone.BAD)
+
+
+def _serving(service: ServiceState) -> str:
+    if service.tag and not service.promoted:
+        return "candidate answers"
+    return "serving, unchanged" if service.unchanged else "serving"
 
 
 def _waiting(service: ServiceState, iteration: IterationState) -> str:

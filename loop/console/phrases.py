@@ -17,15 +17,20 @@ from loop.core.events import (
     InterruptRequested,
     IterationJudged,
     IterationStarted,
+    PromotionUndone,
     ReportWritten,
     RevisionCreated,
     RevisionFailed,
     RevisionReady,
+    RollbackRequested,
     RunEnded,
     RunPaused,
     RunResumed,
     RunStarted,
     ServiceObserved,
+    ServicePromoted,
+    ServicesPromoted,
+    ServicesRestored,
     ServiceUnhealthy,
     ServiceUnverified,
     ServingChecked,
@@ -43,6 +48,7 @@ from loop.core.wording import (
     resume_command,
     short_commit,
     short_image,
+    split_words,
 )
 
 LOG_LINES = 12
@@ -74,6 +80,8 @@ def said(event: Event, state: RunState) -> Said | None:
             return _of_failure(event)
         case IterationStarted() | DependencyProbed() | SuiteFinished() | ServingChecked() | IterationJudged():
             return _of_results(event, state)
+        case ServicePromoted() | ServicesPromoted() | PromotionUndone() | ServicesRestored() | RollbackRequested():
+            return _of_traffic(event, state)
         case ReportWritten() | FixCommitted() | FixRejected() | FixGaveUp():
             return _of_turn(event)
         case _:
@@ -118,7 +126,9 @@ def _of_service(
             took = _since(state.iteration(event.iteration).services[event.service].deploying_since, event.at)
             return Said(f"{event.service}: {event.revision} created{took}")
         case RevisionReady():
-            return Said(f"{event.service}: {event.revision} serves ({event.level})", Tone.GOOD)
+            tag = state.iteration(event.iteration).services[event.service].tag
+            how = f"answers as candidate {tag}" if tag else "serves"
+            return Said(f"{event.service}: {event.revision} {how} ({event.level})", Tone.GOOD)
 
 
 def _begun(event: ActionStarted) -> Said | None:
@@ -204,6 +214,32 @@ def _of_turn(event: ReportWritten | FixCommitted | FixRejected | FixGaveUp) -> S
             return Said(f"fixer: attempt {event.attempt} rejected, {event.guard}", Tone.BAD, _last(event.log))
         case FixGaveUp():
             return Said(f"fixer: gave up, {event.reason}", Tone.BAD, _last(event.log))
+
+
+def _of_traffic(
+    event: ServicePromoted | ServicesPromoted | PromotionUndone | ServicesRestored | RollbackRequested, state: RunState
+) -> Said:
+    match event:
+        case ServicePromoted():
+            return Said(f"{event.service}: {event.serving.revision} takes all traffic")
+        case ServicesPromoted():
+            return Said(f"promoted as one unit: {', '.join(event.services)}", Tone.GOOD)
+        case PromotionUndone():
+            back = f"; put back: {', '.join(event.restored)}" if event.restored else ""
+            left = "".join(f"; {name} could not be put back: {why}" for name, why in event.left.items())
+            return Said(f"promotion failed at {event.service}: {event.reason}{back}{left}", Tone.BAD)
+        case ServicesRestored():
+            return _restored(event)
+        case RollbackRequested():
+            return Said(f"{state.name}: putting back the split that it found")
+
+
+def _restored(event: ServicesRestored) -> Said:
+    back = [f"{name} to {split_words(split)}" for name, split in event.restored.items()]
+    same = [f"{', '.join(event.untouched)} had it still"] if event.untouched else []
+    left = [f"{name} left alone: {why}" for name, why in event.left.items()]
+    head = f"put back ({event.why})" if back else "nothing to put back"
+    return Said(": ".join([head, "; ".join([*back, *same, *left])]), Tone.BAD if event.left else Tone.STEP)
 
 
 def _since(begun: datetime | None, at: datetime) -> str:

@@ -107,6 +107,8 @@ def _left_behind(state: RunState, width: int) -> Iterator[str]:
     for each in state.current.services.values():
         if traffic(each):
             yield cut(f"Serving: {each.name}, {traffic(each)}", width)
+    if any(each.created and not each.unchanged and each.found for each in state.current.services.values()):
+        yield f"Back to what served before: loop rollback {state.name}"
 
 
 def _next(state: RunState) -> Iterator[str]:

@@ -24,6 +24,8 @@ class Ending(StrEnum):
     WAITING = "waiting for a commit"
     DEPLOY_FAILING = "deploy failing"
     INVALID = "results invalid"
+    UNPROMOTED = "waiting for promotion"
+    """`promote: manual`: the candidates passed, and serve nobody yet."""
     PARTIAL = "selected suites passed"
     """With `--suite`: green, but a partial run can not meet the goal."""
 
@@ -102,6 +104,22 @@ class JudgeIteration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromoteServices:
+    """Give all traffic to the candidates that an iteration tested, as one unit: if one fails, all are put back."""
+
+    changes: ClassVar[bool] = True
+    iteration: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreServices:
+    """Put back, as one unit, the split that the run found, where the present one is of the run's making."""
+
+    changes: ClassVar[bool] = True
+    iteration: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WriteReport:
     changes: ClassVar[bool] = True
     iteration: int
@@ -130,8 +148,12 @@ class EndRun:
 
 Action = (
     ResolveSource | PrepareWorktree | ObserveService | BuildImage | DeployRevision | ProbeService | ProbeDependency
-    | RunSuite | CheckServing | JudgeIteration | WriteReport | RunFixer | AwaitUntil | EndRun
+    | RunSuite | CheckServing | JudgeIteration | PromoteServices | RestoreServices | WriteReport | RunFixer
+    | AwaitUntil | EndRun
 )  # fmt: skip
+
+ALONE = (PromoteServices, RestoreServices)
+"""Begun only when cancelled work has ended: an update that is still on its way would undo what they do."""
 
 
 def subject(action: Action) -> str:

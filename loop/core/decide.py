@@ -19,7 +19,9 @@ from loop.core.actions import (
     PrepareWorktree,
     ProbeDependency,
     ProbeService,
+    PromoteServices,
     ResolveSource,
+    RestoreServices,
     RunFixer,
     RunSuite,
     WriteReport,
@@ -28,14 +30,17 @@ from loop.core.environment import Service
 from loop.core.model import Judgement, ProblemKind, Verdict
 from loop.core.state import IterationState, RunState, ServiceState
 from loop.core.stopping import invalid_in_a_row, no_progress, oscillating, undeployed_in_a_row
+from loop.core.traffic import confirmation_due, pairs, promotable, promotion_due, restoration_due, unconfirmed
 
 
 def decide(state: RunState) -> tuple[Action, ...]:
     """The actions that should be running now; empty when this process has nothing left to do."""
+    if state.rollback and not state.interrupted and state.current:
+        return (RestoreServices(iteration=state.current.number),)
     if state.ended or state.paused or state.interrupted:
         return _last_report(state)
     if state.deadline_passed:
-        return (EndRun(ending=Ending.TIME, sentence=f"the limit of {_hours(state)} for the run has passed"),)
+        return _out_of_time(state)
     return (*_turn(state), *_deadline(state))
 
 
@@ -44,6 +49,12 @@ def _last_report(state: RunState) -> tuple[Action, ...]:
     if not state.report_stale or writing_failed or state.current is None:
         return ()
     return (WriteReport(iteration=state.current.number),)
+
+
+def _out_of_time(state: RunState) -> tuple[Action, ...]:
+    if state.current and restoration_due(state, state.current):
+        return (RestoreServices(iteration=state.current.number),)
+    return (EndRun(ending=Ending.TIME, sentence=f"the limit of {_hours(state)} for the run has passed"),)
 
 
 def _deadline(state: RunState) -> tuple[Action, ...]:
@@ -57,10 +68,31 @@ def _turn(state: RunState) -> tuple[Action, ...]:
         return (ResolveSource(iteration=len(state.iterations)),)
     if current.judgement is None:
         return _iterate(state, current)
+    moving = _traffic(state, current)
+    if moving:
+        return (moving,)
     if not current.report:
         return (WriteReport(iteration=current.number),)
+    if confirmation_due(state, current):
+        return (ResolveSource(iteration=len(state.iterations)),)
     ended = ending(state, current)
     return (ended,) if ended else (RunFixer(iteration=current.number),)
+
+
+def _traffic(state: RunState, it: IterationState) -> Action | None:
+    """What a judged iteration means for who takes traffic: a passed one promotes, what is not confirmed is put back."""
+    if promotion_due(state, it):
+        return PromoteServices(iteration=it.number)
+    if it.confirms is not None and unconfirmed(state, it):
+        return RestoreServices(iteration=it.number)
+    if confirmation_due(state, it) or not restoration_due(state, it):
+        return None
+    ended = ending(state, it)
+    failed = ended is not None and ended.ending not in _FINE
+    return RestoreServices(iteration=it.number) if failed else None
+
+
+_FINE = frozenset({Ending.GOAL_MET, Ending.GOAL_MET_KNOWN, Ending.PARTIAL, Ending.UNPROMOTED})
 
 
 # one iteration: deploy, prove, test, judge
@@ -104,7 +136,7 @@ def _may_deploy(it: IterationState, service: Service) -> bool:
 
 
 def _test(state: RunState, it: IterationState) -> Action:
-    for suite in state.suites:
+    for suite in state.suites_of(it):
         seen = it.suites[suite.name]
         if seen.result is None:
             return RunSuite(iteration=it.number, suite=suite.name)
@@ -126,6 +158,8 @@ def ending(state: RunState, it: IterationState) -> EndRun | None:
 def _met(state: RunState, it: IterationState) -> EndRun | None:
     judgement = it.judgement
     assert judgement is not None
+    if judgement.goal_met and promotable(it):
+        return EndRun(ending=Ending.UNPROMOTED, sentence=_unpromoted(state, it))
     if judgement.goal_met:
         known = sum(1 for f in judgement.failing if f.known)
         if known:
@@ -137,6 +171,12 @@ def _met(state: RunState, it: IterationState) -> EndRun | None:
             ending=Ending.PARTIAL, sentence=f"{only} passed; the goal needs a run of all suites (leave out --suite)"
         )
     return None
+
+
+def _unpromoted(state: RunState, it: IterationState) -> str:
+    apart = ", ".join(f"{p.caller} with {p.called}" for p in pairs(it))
+    untested = f"; not tested together: {apart}" if apart else ""
+    return f"the candidates passed{untested}; they take traffic with: loop promote {state.name}"
 
 
 def _all_passed(judgement: Judgement) -> bool:
@@ -177,7 +217,8 @@ def _exhausted(state: RunState, it: IterationState) -> EndRun | None:
 
 
 def _budget(state: RunState, it: IterationState) -> EndRun | None:
-    spent = it.number + sum(len(i.fix.rejections) for i in state.iterations)
+    turns = sum(1 for i in state.iterations if i.confirms is None) - 1  # a confirmation fixes nothing and costs none
+    spent = turns + sum(len(i.fix.rejections) for i in state.iterations)
     if state.charter.fix and spent >= state.charter.limits.iterations:
         return EndRun(ending=Ending.ITERATIONS, sentence=f"{_count(spent, 'iteration')} after Initial were allowed")
     limit = state.charter.limits.time

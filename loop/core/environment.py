@@ -35,6 +35,26 @@ class KnownIssues(StrEnum):
     FORBID = "forbid"
 
 
+class Strategy(StrEnum):
+    """How a new revision comes to take traffic (design section 8)."""
+
+    DIRECT = "direct"
+    """It takes all traffic at once."""
+    CANDIDATE = "candidate"
+    """It gets a tag and no traffic; suites test the tag's address, and a passed verdict opens promotion."""
+
+
+class Promotion(StrEnum):
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+    """`loop promote RUN`."""
+
+
+class OnFailure(StrEnum):
+    KEEP = "keep"
+    RESTORE = "restore"
+
+
 class RateKind(StrEnum):
     ADJUSTED = "adjusted"
     RAW = "raw"
@@ -230,6 +250,16 @@ class Hooks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    strategy: Strategy = Strategy.DIRECT
+    promote: Promotion = Promotion.AUTOMATIC
+    confirm: tuple[str, ...] | None = None
+    """Suites that are run again after a promotion; None means all, an empty tuple none."""
+    on_failure: OnFailure = OnFailure.KEEP
+    """What becomes of the traffic when a run ends without having met its goal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Charter:
     """The part of an environment that judges: frozen in the journal when a run starts (design section 4)."""
 
@@ -247,6 +277,7 @@ class Charter:
     workspace: Workspace = field(default_factory=Workspace)
     known_issues: tuple[KnownIssue, ...] = ()
     evidence: EvidenceRule = field(default_factory=EvidenceRule)
+    traffic: Traffic = field(default_factory=Traffic)
     root: str = "."
     """The monorepo folder that paths are relative to, below the repository's root."""
 

@@ -20,6 +20,7 @@ from loop.core.model import (
     Probe,
     Problem,
     Serving,
+    Split,
     SuiteResult,
     TrendRow,
     Verdict,
@@ -59,6 +60,16 @@ class RunResumed(Event):
     uncommitted: bool = False
     """That commit is a snapshot of a dirty tree."""
     again: bool = False
+    promote: bool = False
+    """`loop promote`: what the last iteration tested may take the traffic."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackRequested(Event):
+    """`loop rollback`: the split that the run found is wanted back, whatever the run came to."""
+
+    host: str
+    pid: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +140,10 @@ class IterationStarted(Event):
     """Service name -> sha256 of its source as committed."""
     change: Change | None = None
     """Against the iteration before; None for Initial."""
+    confirms: int | None = None
+    """The iteration whose candidates were promoted: the same commit, tested again where it serves."""
+    suites: tuple[str, ...] | None = None
+    """Those of a confirmation; None means the run's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +165,10 @@ class ServiceObserved(Event):
     unchanged: bool
     reason: str
     """Why it is unchanged, or what differs."""
+    tag: str = ""
+    """Tag under which a candidate is tested; empty where the service's own address is."""
+    candidate: Serving | None = None
+    """The run's earlier candidate, where it is still what is wanted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +299,49 @@ class IterationJudged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServicePromoted(Event):
+    """One of the unit: read back, its candidate takes all traffic."""
+
+    iteration: int
+    service: str
+    serving: Serving
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicesPromoted(Event):
+    """The unit is complete."""
+
+    iteration: int
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromotionUndone(Event):
+    """One service could not be promoted, and those before it were put back."""
+
+    iteration: int
+    service: str
+    reason: str
+    restored: tuple[str, ...] = ()
+    left: dict[str, str] = field(default_factory=dict)
+    """Service -> why it could not be put back: it serves the candidate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicesRestored(Event):
+    """What became of every service of the run when the split was wanted back that the run had found."""
+
+    iteration: int
+    restored: dict[str, tuple[Split, ...]] = field(default_factory=dict)
+    """Service -> its split as read back."""
+    untouched: tuple[str, ...] = ()
+    """They had that split."""
+    left: dict[str, str] = field(default_factory=dict)
+    """Service -> why it was left alone."""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportWritten(Event):
     iteration: int
     path: str
@@ -315,8 +377,11 @@ class FixGaveUp(Event):
 
 
 RunEvent = (
-    RunStarted | RunResumed | InterruptRequested | DeadlinePassed | RunPaused | RunEnded | ActionStarted | ChildStarted
+    RunStarted | RunResumed | RollbackRequested | InterruptRequested | DeadlinePassed | RunPaused | RunEnded
+    | ActionStarted | ChildStarted
     | IterationStarted | WorktreeReady | ServiceObserved | BuildSubmitted | ImageBuilt | BuildFailed | RevisionRequested
     | RevisionCreated | RevisionFailed | RevisionReady | ServiceUnhealthy | ServiceUnverified | DependencyProbed
-    | SuiteFinished | ServingChecked | IterationJudged | ReportWritten | FixCommitted | FixRejected | FixGaveUp
+    | SuiteFinished | ServingChecked | IterationJudged
+    | ServicePromoted | ServicesPromoted | PromotionUndone | ServicesRestored
+    | ReportWritten | FixCommitted | FixRejected | FixGaveUp
 )  # fmt: skip

@@ -6,7 +6,7 @@ fact only where every service's request log was read to the end.
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -217,14 +217,19 @@ def _kept(requests: Sequence[tuple[Entry, bool]]) -> tuple[CaseRequest, ...]:
     )  # fmt: skip
 
 
-def strangers(ran: Iterable[Ran], entries: Iterable[Entry], verified: Mapping[str, str]) -> tuple[str, ...]:
+def strangers(
+    ran: Iterable[Ran], entries: Iterable[Entry], verified: Mapping[str, str], beside: Mapping[str, Collection[str]]
+) -> tuple[str, ...]:
     """Sentences on requests of cases, by their own trace, that another revision answered than the one that was
-    verified: the traffic moved while the suite ran, even where it moved back since."""
+    verified: the traffic moved while the suite ran, even where it moved back since. `beside`: revisions that serve
+    while a candidate of theirs is tested; other services call them, with the same trace."""
     own = {case.trace for case in ran if case.trace}
     other = Counter(
         (entry.service, entry.revision)
         for entry in entries
-        if entry.trace in own and entry.revision != verified.get(entry.service)
+        if entry.trace in own
+        and entry.revision != verified.get(entry.service)
+        and entry.revision not in beside.get(entry.service, ())
     )
     return tuple(
         f"{revision} answered {number} of its requests to {service}, not {verified.get(service)}"

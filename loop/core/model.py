@@ -357,7 +357,7 @@ class Serving:
     url: str
     traffic: tuple[Split, ...]
     revision: str
-    """The revision that takes all traffic; empty where the split has several."""
+    """The revision that takes all traffic (of a candidate: the one behind its tag); empty where it is split."""
     image: str = ""
     digest: str = ""
     """Our label: content digest of the source, cut to 40 hex digits; empty where the revision is not ours."""

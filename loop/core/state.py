@@ -23,16 +23,21 @@ from loop.core.events import (
     InterruptRequested,
     IterationJudged,
     IterationStarted,
+    PromotionUndone,
     ReportWritten,
     RevisionCreated,
     RevisionFailed,
     RevisionReady,
     RevisionRequested,
+    RollbackRequested,
     RunEnded,
     RunPaused,
     RunResumed,
     RunStarted,
     ServiceObserved,
+    ServicePromoted,
+    ServicesPromoted,
+    ServicesRestored,
     ServiceUnhealthy,
     ServiceUnverified,
     ServingChecked,
@@ -40,7 +45,7 @@ from loop.core.events import (
     WorktreeReady,
 )
 from loop.core.evidence import SuiteEvidence
-from loop.core.model import Change, Failing, Judgement, Problem, Serving, SuiteResult, TrendRow
+from loop.core.model import Change, Failing, Judgement, Problem, Serving, Split, SuiteResult, TrendRow
 
 ActionKey = tuple[str, int | None, str]
 """Action's class name, iteration, subject."""
@@ -64,6 +69,12 @@ class ServiceState:
     operation: str = ""
     created: Serving | None = None
     ready: RevisionReady | None = None
+    tag: str = ""
+    """Tag of the candidate that this iteration tests; empty where the service's own address is tested."""
+    promoted: Serving | None = None
+    """As read back once the candidate took the traffic."""
+    restored: tuple[Split, ...] = ()
+    """The split as it was put back after this iteration."""
     failure: BuildFailed | RevisionFailed | ServiceUnhealthy | None = None
     unverified: str = ""
     building_since: datetime | None = None
@@ -127,9 +138,16 @@ class IterationState:
     judged: datetime | None = None
     report: str = ""
     fix: FixState = field(default_factory=FixState)
+    confirms: int | None = None
+    """The iteration whose promotion this one confirms."""
+    promotion: ServicesPromoted | None = None
+    undone: PromotionUndone | None = None
+    restoration: ServicesRestored | None = None
 
     @property
     def title(self) -> str:
+        if self.confirms is not None:
+            return f"Iteration {self.number} (confirmation)"
         return "Initial" if self.number == 0 else f"Iteration {self.number}"
 
     def definition(self, service: str) -> Service:
@@ -166,6 +184,10 @@ class RunState:
     deadline_passed: bool = False
     paused: RunPaused | None = None
     ended: RunEnded | None = None
+    promote: bool = False
+    """Somebody asked for the promotion of what was tested."""
+    rollback: bool = False
+    """Somebody asked for the split that the run found, and has not got it yet."""
     report_stale: bool = False
     """Something that the report shows happened since it was written."""
 
@@ -182,6 +204,10 @@ class RunState:
         """The suites of this run in the order in which they run."""
         chosen = (s for s in self.charter.suites if not self.selected or s.name in self.selected)
         return tuple(sorted(chosen, key=lambda s: s.priority))
+
+    def suites_of(self, iteration: IterationState) -> tuple[Suite, ...]:
+        """Those of the run, but for a confirmation that wants fewer."""
+        return tuple(suite for suite in self.suites if suite.name in iteration.suites)
 
     def iteration(self, number: int) -> IterationState:
         return self.iterations[number]
@@ -229,7 +255,7 @@ def _fold(state: RunState, event: Event) -> RunState:
             return replace(state, children=state.children | {key: Child(pid=event.pid, started=event.started)})
         case IterationStarted():
             return replace(state, iterations=(*state.iterations, _iteration(event, state)), next_commit=None)
-        case RunResumed() | InterruptRequested() | DeadlinePassed() | RunPaused() | RunEnded():
+        case RollbackRequested() | RunResumed() | InterruptRequested() | DeadlinePassed() | RunPaused() | RunEnded():
             return _run(state, event)
         case ServiceObserved() | BuildSubmitted() | ImageBuilt() | BuildFailed() | RevisionRequested():
             return _prepared(state, event)
@@ -237,26 +263,34 @@ def _fold(state: RunState, event: Event) -> RunState:
             return _served(state, event)
         case SuiteFinished() | ServingChecked() | DependencyProbed() | WorktreeReady():
             return _tested(state, event)
+        case ServicePromoted() | ServicesPromoted() | PromotionUndone() | ServicesRestored():
+            return _moved(state, event)
         case IterationJudged() | ReportWritten() | FixCommitted() | FixRejected() | FixGaveUp():
             return _turned(state, event)
         case _:
             return state
 
 
-def _run(state: RunState, event: RunResumed | InterruptRequested | DeadlinePassed | RunPaused | RunEnded) -> RunState:
+def _run(
+    state: RunState,
+    event: RollbackRequested | RunResumed | InterruptRequested | DeadlinePassed | RunPaused | RunEnded,
+) -> RunState:
     match event:
+        case RollbackRequested():
+            return replace(state, rollback=True, interrupted=False)
         case RunResumed():
             going_on = event.ref if state.ended else state.next_commit
             return replace(
                 state, interrupted=False, deadline_passed=False, paused=None, ended=None, next_commit=going_on,
-                next_uncommitted=event.uncommitted, report_stale=False,
+                next_uncommitted=event.uncommitted, report_stale=False, promote=state.promote or event.promote,
+                rollback=False,
             )  # fmt: skip
         case InterruptRequested():
             return replace(state, interrupted=True, report_stale=True)
         case DeadlinePassed():
             return replace(state, deadline_passed=True)
         case RunPaused():
-            return replace(state, paused=event, report_stale=True)
+            return replace(state, paused=event, report_stale=True, rollback=False)
         case RunEnded():
             return replace(state, ended=event, report_stale=True)
 
@@ -274,8 +308,11 @@ def _iteration(event: IterationStarted, state: RunState) -> IterationState:
         dependencies=event.dependencies,
         digests=event.digests,
         change=event.change,
+        confirms=event.confirms,
         services={s.name: ServiceState(name=s.name) for s in event.services},
-        suites={s.name: SuiteState(name=s.name) for s in state.suites},
+        suites={
+            s.name: SuiteState(name=s.name) for s in state.suites if event.suites is None or s.name in event.suites
+        },
     )
 
 
@@ -305,8 +342,10 @@ def _prepared(
     match event:
         case ServiceObserved():
             changes = {"url": event.url, "found": event.found, "unchanged": event.unchanged, "reason": event.reason}
-            if event.unchanged and event.found:
-                changes |= {"revision": event.found.revision, "image": event.found.image, "created": event.found}
+            changes |= {"tag": event.tag}
+            tested = event.candidate or event.found
+            if event.unchanged and tested:
+                changes |= {"revision": tested.revision, "image": tested.image, "created": tested}
         case BuildSubmitted():
             changes = {"build": event.build}
         case ImageBuilt():
@@ -367,6 +406,27 @@ def _turned(
             return _changed(state, k, fix=replace(fix, rejections=(*fix.rejections, event)))
         case FixGaveUp():
             return _changed(state, k, fix=replace(fix, gave_up=event))
+
+
+def _moved(state: RunState, event: ServicePromoted | ServicesPromoted | PromotionUndone | ServicesRestored) -> RunState:
+    """What the report shows of the traffic has changed: an iteration's own is written anew."""
+    k = event.iteration
+    match event:
+        case ServicePromoted():
+            return _service(replace(state, report_stale=True), k, event.service, promoted=event.serving)
+        case ServicesPromoted():
+            return _changed(replace(state, promote=False), k, promotion=event, undone=None, report="")
+        case PromotionUndone():
+            for name in event.restored:
+                state = _service(state, k, name, promoted=None)
+            return _changed(replace(state, report_stale=True), k, undone=event)
+        case ServicesRestored():
+            for name, split in event.restored.items():
+                state = _service(state, k, name, restored=split) if name in state.iteration(k).services else state
+            # a run that a kill left in the middle must not go on by itself once it was rolled back
+            stays = state.rollback and not (state.ended or state.paused)
+            restored = _changed(state, k, restoration=event, report="")
+            return replace(restored, rollback=False, report_stale=True, interrupted=state.interrupted or stays)
 
 
 def _changed(state: RunState, number: int, **changes: Any) -> RunState:

@@ -46,6 +46,8 @@ class Trial:
     """By suite, of the attempt that counts."""
     selected: tuple[str, ...] = ()
     """`--suite`; empty means all. A partial run never meets the goal."""
+    confirming: tuple[str, ...] = ()
+    """The suites of a confirmation: all that it wants, so that it may meet the goal with fewer than the run has."""
     problems: tuple[Problem, ...] = ()
     """From elsewhere: contaminated, not verified, dependency, operation open."""
 
@@ -93,7 +95,8 @@ def deploy_failed(charter: Charter, reasons: Sequence[str], *, previous: Judgeme
 
 
 def _tallies(charter: Charter, trial: Trial, history: History, known: KnownList) -> list[Tally]:
-    suites = [suite for suite in charter.suites if not trial.selected or suite.name in trial.selected]
+    chosen = trial.confirming or trial.selected
+    suites = [suite for suite in charter.suites if not chosen or suite.name in chosen]
     counted = history.counted()
     present = {case.id for cases in trial.cases.values() for case in cases}
     gone = _by_suite(case_id for case_id in sorted(counted - present))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from loop.core.actions import Ending
-from loop.core.model import Fixed, Judgement, Outcome, Rate, TrendRow, Verdict
+from loop.core.model import Fixed, Judgement, Outcome, Rate, Serving, Split, TrendRow, Verdict
 from loop.core.state import IterationState, RunState, ServiceState
 
 UNPRINTABLE = re.compile(
@@ -74,6 +74,8 @@ def next_command(state: RunState) -> str:
     """The command that goes on from here; empty where the goal is met."""
     if state.ended is None or state.ended.ending is Ending.WAITING:
         return f"loop resume {state.name}"
+    if state.ended.ending is Ending.UNPROMOTED:
+        return f"loop promote {state.name}"
     return "" if state.ended.exit_code == 0 else f"loop run --env {state.environment}"
 
 
@@ -104,15 +106,32 @@ def known_count(judgement: Judgement) -> int:
 
 def traffic(service: ServiceState) -> str:
     """The split as it was read back last: `100% auth-labc-3`; empty when nobody read it."""
-    serving = service.ready.serving if service.ready else service.created or service.found
-    if serving is None:
-        return ""
-    return ", ".join(f"{s.percent}% {s.revision}{f' ({s.tag})' if s.tag else ''}" for s in serving.traffic)
+    if service.restored:
+        return split_words(service.restored)
+    serving = read_last(service)
+    return split_words(serving.traffic) if serving else ""
+
+
+def split_words(splits: Iterable[Split]) -> str:
+    """What takes no traffic is named for its tag."""
+    return ", ".join(f"{s.percent}% {s.revision}{f' ({s.tag})' if s.tag else ''}" for s in splits)
+
+
+def read_last(service: ServiceState) -> Serving | None:
+    return service.promoted or (service.ready.serving if service.ready else service.created or service.found)
 
 
 def deployed_now(service: ServiceState) -> bool:
-    """A revision of this iteration serves, and that is proven."""
+    """A revision of this iteration serves, or answers under its tag, and that is proven."""
     return service.ready is not None and not service.unchanged
+
+
+def moves(iteration: IterationState) -> list[str]:
+    """What became of the traffic after the verdict."""
+    said = ["promoted"] if iteration.promotion else []
+    said += ["promotion failed"] if iteration.undone else []
+    said += ["traffic put back"] if iteration.restoration and iteration.restoration.restored else []
+    return said
 
 
 def open_operations(iteration: IterationState) -> list[tuple[str, str]]:
@@ -253,11 +272,12 @@ def change(iteration: IterationState) -> str:
 def came(iteration: IterationState, judgement: Judgement) -> str:
     """What an iteration brought, in one cell: what was fixed and broken by which commit, or why there is no rate."""
     if judgement.verdict is Verdict.INVALID:
-        return "; ".join(judgement.reasons) or judgement.rule
+        return "; ".join([*(judgement.reasons or [judgement.rule]), *moves(iteration)])
     if not judgement.deployed:
-        return "; ".join(_failures(iteration)) or "; ".join(judgement.reasons) or judgement.rule
+        return "; ".join([*(_failures(iteration) or judgement.reasons or [judgement.rule]), *moves(iteration)])
     subject = _what_changed(iteration) if judgement.comparison else ""
-    return "; ".join(moved(judgement)) + (f": {subject}" if subject else "")
+    brought = "; ".join(moved(judgement)) + (f": {subject}" if subject else "")
+    return "; ".join([brought, *moves(iteration)])
 
 
 def moved(judgement: Judgement) -> list[str]:

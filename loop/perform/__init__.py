@@ -19,13 +19,15 @@ from loop.core.actions import (
     PrepareWorktree,
     ProbeDependency,
     ProbeService,
+    PromoteServices,
     ResolveSource,
+    RestoreServices,
     RunFixer,
     RunSuite,
     WriteReport,
 )
 from loop.errors import LoopError
-from loop.perform import deploy, end, evidence, judge, report, sources, suites
+from loop.perform import deploy, end, evidence, judge, report, sources, suites, traffic
 from loop.perform.emit import Emit
 from loop.perform.fix import fix
 from loop.perform.setting import Setting
@@ -52,6 +54,10 @@ def _performed(action: Action, setting: Setting, emit: Emit) -> None:
             _on_the_platform(action, setting, emit)
         case ProbeDependency() | RunSuite() | CheckServing():
             _against_the_stack(action, setting, emit)
+        case PromoteServices():
+            traffic.promote(action, setting, emit)
+        case RestoreServices():
+            traffic.restore(action, setting, emit)
         case JudgeIteration():
             judge.judge(action, setting, emit)
         case WriteReport():

@@ -1,12 +1,13 @@
 """From source to a revision that provably serves: observe, build, deploy, probe. Each finds its own earlier work."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from loop import cloud, source
 from loop.cloud.builds import Output
 from loop.core.actions import BuildImage, DeployRevision, ObserveService, ProbeService
-from loop.core.environment import BuildMode, Service
+from loop.core.environment import BuildMode, Service, Strategy
 from loop.core.events import (
     BuildFailed,
     BuildSubmitted,
@@ -19,32 +20,70 @@ from loop.core.events import (
     ServiceUnhealthy,
     ServiceUnverified,
 )
-from loop.core.model import Probe
-from loop.core.names import labels, revision_name
+from loop.core.model import Probe, Serving
+from loop.core.names import labels, revision_name, tag_name
 from loop.core.state import IterationState, RunState
+from loop.core.traffic import shares
 from loop.perform.emit import Emit
 from loop.perform.setting import Setting
 from loop.perform.sources import source_folder
 
 
 def observe(action: ObserveService, setting: Setting, emit: Emit) -> None:
-    it = emit.state.iteration(action.iteration)
+    state = emit.state
+    it = state.iteration(action.iteration)
     service = it.definition(action.service)
     platform = setting.platform()
-    url = platform.url(service)
     found = platform.observe(service, wait=emit.wait)
     wanted = setting.environment(service, it)
     differs = platform.difference(service, found, env=wanted, digest=it.digests[service.name])
+    if it.confirms is not None:
+        differs = _not_promoted(state, it, service, found) or differs
+    earlier, tag = None, ""
+    if differs and it.confirms is None and _has_candidates(state, found):
+        earlier, tag = _candidate(state, it, service, wanted, setting, emit)
     emit(
         ServiceObserved(
             iteration=it.number,
             service=service.name,
-            url=url,
+            url=earlier.url if earlier else platform.url(service, tag=tag),
             found=found.serving if found else None,
-            unchanged=not differs,
+            unchanged=not differs or earlier is not None,
             reason=differs or "source, settings and traffic are as wanted",
+            tag=tag,
+            candidate=earlier,
         )
     )
+    if differs and it.confirms is not None:
+        revision = found.serving.revision if found else ""
+        emit(ServiceUnverified(iteration=it.number, service=service.name, revision=revision, reason=differs))
+
+
+def _has_candidates(state: RunState, found: cloud.Observed | None) -> bool:
+    """A service that serves nobody yet has nothing that a candidate could be held beside."""
+    candidate = state.charter.traffic.strategy is Strategy.CANDIDATE
+    return candidate and found is not None and bool(shares(found.serving.traffic))
+
+
+def _candidate(
+    state: RunState, it: IterationState, service: Service, env: Mapping[str, str], setting: Setting, emit: Emit
+) -> tuple[Serving | None, str]:
+    """The run's last candidate with its tag where it is still what is wanted, else the tag of the one to make."""
+    platform = setting.platform()
+    tags = [i.services[service.name].tag for i in state.iterations[: it.number] if service.name in i.services]
+    last = next((tag for tag in reversed(tags) if tag), "")
+    seen = platform.observe(service, tag=last, wait=emit.wait) if last else None
+    if seen and not platform.difference(service, seen, env=env, digest=it.digests[service.name]):
+        return seen.serving, last
+    return None, tag_name(state.uid, it.number)
+
+
+def _not_promoted(state: RunState, it: IterationState, service: Service, found: cloud.Observed | None) -> str:
+    """A confirmation is about the very revisions that were tested; whatever else serves is not confirmed."""
+    assert it.confirms is not None
+    tested = state.iteration(it.confirms).services[service.name].revision
+    serves = found.serving.revision if found else ""
+    return "" if serves == tested else f"{serves or 'several revisions'} serves, not {tested}, which was tested"
 
 
 def build(action: BuildImage, setting: Setting, emit: Emit) -> None:
@@ -77,13 +116,14 @@ def deploy(action: DeployRevision, setting: Setting, emit: Emit) -> None:
     platform = setting.platform()
     order = _order(service, state, it, setting)
     operation = platform.request_revision(order, wait=emit.wait)
+    tag = order.tag
     known = it.services[service.name].operation
     emit(
         RevisionRequested(
             iteration=it.number, service=service.name, revision=order.revision, operation=operation or known
         )
     )
-    ended = platform.await_revision(operation or known, service, order.revision, wait=emit.wait)
+    ended = platform.await_revision(operation or known, service, order.revision, wait=emit.wait, tag=tag)
     match ended:
         case cloud.Created():
             emit(
@@ -109,9 +149,10 @@ def probe(action: ProbeService, setting: Setting, emit: Emit) -> None:
     proof = platform.probe(service, seen.url, seen.revision, wait=emit.wait, evidence_within=within)
     match proof:
         case cloud.Proven():
-            serving = platform.serving(service, wait=emit.wait)
+            serving = platform.serving(service, tag=seen.tag, wait=emit.wait)
             if serving.revision != revision:
-                reason = f"the traffic goes to {serving.revision or 'several revisions'}, not to {revision}"
+                there = serving.revision or "several revisions"
+                reason = f"the {'tag' if seen.tag else 'traffic'} goes to {there}, not to {revision}"
                 emit(ServiceUnverified(iteration=k, service=name, revision=revision, reason=reason))
                 return
             emit(
@@ -158,6 +199,9 @@ def _order(service: Service, state: RunState, it: IterationState, setting: Setti
         image=it.services[service.name].image,
         env=setting.environment(service, it),
         labels=labels(state.uid, it.number, it.commit, it.digests[service.name]),
+        fence=setting.fence,
+        tag=it.services[service.name].tag,
+        superseded=frozenset(tag_name(state.uid, k) for k in range(it.number)),
     )
 
 

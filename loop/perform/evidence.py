@@ -19,8 +19,9 @@ from loop.core.actions import CheckServing
 from loop.core.environment import Proof, Service
 from loop.core.events import ServingChecked
 from loop.core.evidence import Entry, LogStatus, Ran, ServiceEvidence
-from loop.core.model import Case, Outcome
+from loop.core.model import Case, Outcome, Serving
 from loop.core.state import IterationState, RunState, ServiceState, SuiteState
+from loop.core.traffic import shares
 from loop.errors import AccessDenied
 from loop.perform.emit import Emit
 from loop.perform.setting import Setting
@@ -49,15 +50,16 @@ def check_serving(action: CheckServing, setting: Setting, emit: Emit) -> None:
     suite = it.suites[action.suite]
     platform = setting.platform()
     marks = {s.name: platform.mark(s, it.services[s.name].url, wait=emit.wait) for s in it.definitions}
-    serving = {s.name: platform.serving(s, wait=emit.wait).revision for s in it.definitions}
+    read = {s.name: platform.serving(s, tag=it.services[s.name].tag, wait=emit.wait) for s in it.definitions}
+    serving = {name: each.revision for name, each in read.items()}
     until = time.monotonic() + state.charter.evidence.wait
     seen = {s.name: _seen(s, marks[s.name], suite, until, setting, emit) for s in it.definitions}
     ran = _ran(ran_file(setting, state, it.number, suite.name, suite.attempt))
     entries = [entry for each in seen.values() for entry in each.entries]
-    verified = {s.name: it.services[s.name].revision for s in it.definitions}
-    moved = (*map(setting.redact, _moved(it, serving, seen)), *evidence.strangers(ran or (), entries, verified))
+    strangers = evidence.strangers(ran or (), entries, _verified(it), _beside(it))
+    moved = (*map(setting.redact, _moved(it, read, seen)), *strangers)
     logs = {name: each.log if ran is not None else _unavailable(FORGOTTEN) for name, each in seen.items()}
-    found = evidence.suite_evidence(ran or (), logs, entries, state.charter.targets)
+    found = evidence.suite_evidence(ran or (), logs, _of_the_tested(it, entries), state.charter.targets)
     emit(ServingChecked(iteration=it.number, suite=suite.name, serving=serving, moved=moved, evidence=found))
 
 
@@ -115,14 +117,38 @@ def _path(request: cloud.Request, setting: Setting) -> str:
     return setting.redact(path if shown == plain else quote(shown, safe="/ []:@!$&'()*+,;=~"))
 
 
-def _moved(it: IterationState, serving: Mapping[str, str], seen: Mapping[str, Seen]) -> Iterator[str]:
+def _verified(it: IterationState) -> dict[str, str]:
+    return {name: service.revision for name, service in it.services.items()}
+
+
+def _beside(it: IterationState) -> dict[str, frozenset[str]]:
+    """What serves while a candidate is tested."""
+    tagged = {name: service.found for name, service in it.services.items() if service.tag}
+    return {name: frozenset(shares(found.traffic)) for name, found in tagged.items() if found}
+
+
+def _of_the_tested(it: IterationState, entries: Iterable[Entry]) -> list[Entry]:
+    """Of a service whose candidate is tested, only the candidate's requests say anything about it."""
+    tested = {name: service.revision for name, service in it.services.items() if service.tag}
+    return [entry for entry in entries if tested.get(entry.service, entry.revision) == entry.revision]
+
+
+def _moved(it: IterationState, read: Mapping[str, Serving], seen: Mapping[str, Seen]) -> Iterator[str]:
     for service in it.definitions:
         known = it.services[service.name]
-        now = serving[service.name]
+        now = read[service.name].revision
         if now != known.revision:
-            yield f"{service.name} serves {now or 'several revisions'}, not {known.revision}"
+            behind = f"behind the tag {known.tag} of {service.name} is" if known.tag else f"{service.name} serves"
+            yield f"{behind} {now or ('nothing' if known.tag else 'several revisions')}, not {known.revision}"
+        elif known.tag and _split_moved(known, read[service.name]):
+            split = ", ".join(f"{revision} {share}%" for revision, share in shares(read[service.name].traffic).items())
+            yield f"the traffic of {service.name}, which others call, went to {split} beside its candidate"
         elif trouble := _unproven(service, known, seen[service.name]):
             yield f"{service.name} is no longer proven to serve {known.revision}: {trouble}"
+
+
+def _split_moved(known: ServiceState, now: Serving) -> bool:
+    return known.found is not None and shares(known.found.traffic) != shares(now.traffic)
 
 
 def _unproven(service: Service, known: ServiceState, seen: Seen) -> str:

@@ -37,7 +37,8 @@ def _tested(it: IterationState, setting: Setting, emit: Emit) -> Judgement:
         results={name: s.result for name, s in it.suites.items() if s.result is not None},
         cases=cases_of(it, emit.journal, emit.run),
         selected=state.selected,
-        problems=tuple(_problems(it, state.suites)),
+        problems=tuple(_problems(it, state.suites_of(it))),
+        confirming=tuple(it.suites) if it.confirms is not None else (),
     )
     against = history(state, it, emit)
     judgement = judged(state.charter, trial, against, today=setting.clock().date())

@@ -35,6 +35,8 @@ class Setting:
     platform: Callable[[], Platform]
     """Connects at the first call; Google's clients are not imported before."""
     clock: Callable[[], datetime]
+    fence: int = 0
+    """The lease's fencing number: an update by a lower one is refused."""
 
     @property
     def root(self) -> Path:
@@ -76,6 +78,11 @@ class Setting:
         """Fill in secrets and addresses; the result is never written anywhere."""
         platform = self.platform()
         urls = {s.name: platform.url(s) for s in it.definitions}
+        return config.reveal(text, secrets=self.variables, urls=urls)
+
+    def reveal_tested(self, text: str, it: IterationState) -> str:
+        """As `reveal`, but with the addresses that the iteration tests: those of its candidates."""
+        urls = {name: service.url for name, service in it.services.items()}
         return config.reveal(text, secrets=self.variables, urls=urls)
 
     def environment(self, service: Service, it: IterationState) -> dict[str, str]:

@@ -9,7 +9,8 @@ from loop.core.actions import PrepareWorktree, ResolveSource
 from loop.core.environment import Charter, Environment, Service
 from loop.core.events import ChildStarted, IterationStarted, WorktreeReady
 from loop.core.model import Change, Problem, ProblemKind
-from loop.core.state import RunState
+from loop.core.state import IterationState, RunState
+from loop.core.traffic import confirmation, confirmation_due
 from loop.errors import ConfigError
 from loop.perform.emit import Emit
 from loop.perform.setting import Setting
@@ -21,7 +22,8 @@ SETUP_TIMEOUT = 1800.0
 def resolve(action: ResolveSource, setting: Setting, emit: Emit) -> None:
     """Reads only: the commit of a dirty tree is an object that nothing refers to until the worktree is prepared."""
     state, repo = emit.state, setting.repository
-    start = _starting_point(state, repo)
+    confirmed = state.current if state.current and confirmation_due(state, state.current) else None
+    start = _confirming(confirmed) if confirmed else _starting_point(state, repo)
     environment = environment_at(state.environment, start.commit, setting)
     setting.learn_secrets(environment)
     details = source.details(repo, start.commit, setting.redact)
@@ -37,6 +39,8 @@ def resolve(action: ResolveSource, setting: Setting, emit: Emit) -> None:
             dependencies=environment.dependencies,
             digests={s.name: digest(s, state.charter, start.commit, setting) for s in environment.services},
             change=_change(state, start.commit, environment, setting),
+            confirms=confirmed.number if confirmed else None,
+            suites=confirmation(state.charter) if confirmed else None,
         )
     )
 
@@ -100,6 +104,10 @@ def digest(service: Service, charter: Charter, commit: str, setting: Setting) ->
 
 def source_folder(service: Service, charter: Charter) -> str:
     return posixpath.normpath(posixpath.join(charter.root, service.source or "."))
+
+
+def _confirming(it: IterationState) -> source.StartingPoint:
+    return source.StartingPoint(commit=it.commit, uncommitted=it.uncommitted)
 
 
 def _starting_point(state: RunState, repo: source.Repository) -> source.StartingPoint:

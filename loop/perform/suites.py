@@ -139,12 +139,12 @@ def _failing(case: Case) -> Failing:
 
 def _revealed(suite: Suite, it: IterationState, setting: Setting) -> Suite:
     """Arguments may name a service's address (`--base-url ${services.web.url}`)."""
-    return replace(suite, pytest=suite.pytest and tuple(setting.reveal(text, it) for text in suite.pytest))
+    return replace(suite, pytest=suite.pytest and tuple(setting.reveal_tested(text, it) for text in suite.pytest))
 
 
 def _environment(suite: Suite, state: RunState, it: IterationState, setting: Setting) -> Mapping[str, str]:
     urls = {f"LOOP_URL_{name.upper().replace('-', '_')}": s.url for name, s in it.services.items()}
-    own = {name: setting.reveal(text, it) for name, text in suite.env.items()}
+    own = {name: setting.reveal_tested(text, it) for name, text in suite.env.items()}
     # equal node ids give equal trace ids within an attempt, also where a failed case is tried again in another process
     seed = f"{state.uid}-{it.number}-{suite.name}-{state.attempt('RunSuite', it.number, suite.name)}"
     run = {"LOOP_RUN": state.name, "LOOP_ITERATION": str(it.number), "LOOP_TRACE_SEED": seed}
@@ -174,10 +174,10 @@ def _tried(dependency: Dependency, it: IterationState, setting: Setting, emit: E
 
 def _reached(dependency: Dependency, it: IterationState, setting: Setting) -> Callable[[], str]:
     if dependency.tcp:
-        host, _, port = setting.reveal(dependency.tcp, it).rpartition(":")
+        host, _, port = setting.reveal_tested(dependency.tcp, it).rpartition(":")
         return lambda: _connected(host.strip("[]"), int(port))
-    url = setting.reveal(dependency.http or "", it)
-    expect = {key: setting.reveal(text, it) for key, text in dependency.expect.items()}
+    url = setting.reveal_tested(dependency.http or "", it)
+    expect = {key: setting.reveal_tested(text, it) for key, text in dependency.expect.items()}
     return lambda: _expected(url, expect)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from loop.core.model import Case, Rate
 from loop.core.state import IterationState, RunState, ServiceState, SuiteState
-from loop.core.wording import open_operations, rows
-from loop.reports.subject import Subject, serving
+from loop.core.traffic import pairs
+from loop.core.wording import open_operations, read_last, rows
+from loop.reports.subject import Subject
 
 VERSION = 1
 _WITH_DETAIL = 200
@@ -43,6 +44,7 @@ def _report(subject: Subject) -> dict[str, Any]:
         "change": plain(iteration.change),
         "services": {name: _service(service) for name, service in iteration.services.items()},
         "dependencies": plain(iteration.probes),
+        "traffic": _traffic(subject),
         "suites": {name: _suite(suite) for name, suite in iteration.suites.items()},
         "known_issues": plain(state.charter.known_issues),
         "targets": _targets(subject),
@@ -90,6 +92,18 @@ def _summary(iteration: IterationState) -> dict[str, Any]:
     }
 
 
+def _traffic(subject: Subject) -> dict[str, Any]:
+    iteration = subject.iteration
+    return {
+        "rule": plain(subject.state.charter.traffic),
+        "confirms": iteration.confirms,
+        "pairs": plain(pairs(iteration)),
+        "promotion": plain(iteration.promotion),
+        "undone": plain(iteration.undone),
+        "restoration": plain(iteration.restoration),
+    }
+
+
 def _service(service: ServiceState) -> dict[str, Any]:
     return {
         "url": service.url,
@@ -97,7 +111,9 @@ def _service(service: ServiceState) -> dict[str, Any]:
         "image": service.image,
         "unchanged": service.unchanged,
         "reason": service.reason,
-        "serving": plain(serving(service)),
+        "serving": plain(read_last(service)),
+        "tag": service.tag,
+        "restored": plain(service.restored),
         "proof": plain(service.ready.level) if service.ready else None,
         "probe": plain(service.ready.probe) if service.ready else None,
         "failure": plain(service.failure),

@@ -6,7 +6,7 @@ from loop.core.environment import Proof
 from loop.core.events import BuildFailed, RevisionFailed
 from loop.core.model import ChangedFile, ChangeKind
 from loop.core.state import ServiceState
-from loop.core.wording import count, deployed_now, duration, sentence, short_image, traffic
+from loop.core.wording import count, deployed_now, duration, read_last, sentence, short_image, traffic
 from loop.reports.document import (
     Block,
     Bullet,
@@ -21,7 +21,8 @@ from loop.reports.document import (
     Table,
     line,
 )
-from loop.reports.subject import Subject, commit_mark, serving
+from loop.reports.subject import Subject, commit_mark
+from loop.reports.traffic import traffic_told
 
 _SHOWN_FILES = 40
 _LOG_LINES = 40
@@ -76,10 +77,11 @@ def _services(subject: Subject) -> Iterator[Block]:
     yield Table(("Service", "State", "Revision", "Image", "Commit", "Traffic", "Proof that it serves"), rows)
     for service in services:
         yield from _trouble(service)
+    yield from traffic_told(subject)
 
 
 def _service(subject: Subject, service: ServiceState) -> Row:
-    read = serving(service)
+    read = read_last(service)
     image = service.image or (read.image if read else "")
     # a revision of an earlier iteration carries the commit it was built from in its labels
     commit = subject.iteration.commit if service.created and not service.unchanged else read.commit if read else ""
@@ -102,11 +104,21 @@ def _standing(subject: Subject, service: ServiceState) -> str:
         return _failed(service)
     if service.unverified:
         return "not verified"
+    if service.tag and service.ready:
+        return _candidate(service)
     if service.unchanged:
         return f"unchanged, {_since(subject, service)}"
     if deployed_now(service):
         return "deployed now" + (", image reused" if service.image_reused else "")
     return _unfinished(service)
+
+
+def _candidate(service: ServiceState) -> str:
+    """Tested under its tag: what became of it since."""
+    kept = " of an earlier iteration" if service.unchanged else ""
+    if service.restored:
+        return f"candidate{kept}, traffic put back"
+    return f"candidate{kept}, {'promoted' if service.promoted else 'takes no traffic'}"
 
 
 def _unfinished(service: ServiceState) -> str:

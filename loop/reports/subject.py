@@ -6,9 +6,9 @@ from datetime import datetime
 
 from loop.core.clusters import group
 from loop.core.events import FixCommitted
-from loop.core.model import Case, Commit, Evidence, Failing, Fixed, Judgement, Serving
+from loop.core.model import Case, Commit, Evidence, Failing, Fixed, Judgement
 from loop.core.patterns import matches
-from loop.core.state import IterationState, RunState, ServiceState
+from loop.core.state import IterationState, RunState
 from loop.core.wording import short_commit
 from loop.reports.document import Code, Link, Span
 
@@ -73,11 +73,6 @@ def groups(failing: Sequence[Failing]) -> list[list[Failing]]:
     """Equal signatures together, the largest group first: one cause is read once."""
     by_id = {each.id: each for each in failing}
     return [[by_id[case_id] for case_id in cluster.cases] for cluster in group(failing)]
-
-
-def serving(service: ServiceState) -> Serving | None:
-    """What was read back last."""
-    return service.ready.serving if service.ready else service.created or service.found
 
 
 def commit_mark(sha: str) -> Span:

@@ -119,7 +119,7 @@ def test_what_an_event_names_is_bounded_and_counts_are_of_all() -> None:
 def test_a_case_that_another_revision_answered_is_named() -> None:
     cases = [ran("a", trace="aa")]
     entries = [asked(0.1, "aa", revision="api-2"), asked(0.2, "aa"), asked(0.3, "elsewhere", revision="api-3")]
-    (said,) = strangers(cases, entries, {"api": "api-1"})
+    (said,) = strangers(cases, entries, {"api": "api-1"}, {})
     assert "api-2 answered 1" in said
     assert strangers(cases, entries[1:], {"api": "api-1"}) == ()
 

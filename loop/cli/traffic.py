@@ -1,0 +1,40 @@
+"""`loop promote` and `loop rollback`: who takes traffic, decided by a person. Both hold the environment's lease."""
+
+from typing import Annotated
+
+import typer
+
+Env = Annotated[str | None, typer.Option("--env", "-e", help="Environment whose newest run is meant.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait while another run holds the environment.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the events as JSON lines on stdout.")]
+
+
+def promote(
+    run: Annotated[str | None, typer.Argument(help="The run, e.g. staging-42; default: the newest of --env.")] = None,
+    env: Env = None,
+    wait: Wait = False,
+    json: Json = False,
+) -> None:
+    """Give all traffic to the candidates that a run tested, as one unit, and confirm it (traffic: promote: manual)."""
+    from loop.cli.session import Session, of_journal
+
+    environment, name = of_journal(run, env)
+    with Session.of_run(name, environment, wait=wait) as session:
+        raise typer.Exit(session.promote(name, json=json))
+
+
+def rollback(
+    run: Annotated[str | None, typer.Argument(help="The run, e.g. staging-42; default: the newest of --env.")] = None,
+    env: Env = None,
+    wait: Wait = False,
+    json: Json = False,
+) -> None:
+    """Put back, as one unit, the split that a run found when it started. What somebody else moved since is left alone.
+
+    Exit code 3 where something was left alone for that reason.
+    """
+    from loop.cli.session import Session, of_journal
+
+    environment, name = of_journal(run, env)
+    with Session.of_run(name, environment, wait=wait) as session:
+        raise typer.Exit(session.rollback(name, json=json))

@@ -1,0 +1,125 @@
+"""Who takes traffic, and what a run does about it: candidates, promotion as one unit, confirmation, restoration. Pure.
+
+A candidate calls the *serving* revisions of what it depends on, because the revision that was tested must be the one
+that is promoted. Where such a one changed too, the two were not tested together: that is what a confirmation is for.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from loop.core.environment import Charter, OnFailure, Promotion, Service, Strategy
+from loop.core.model import Serving, Split, Verdict
+from loop.core.names import revision_name
+from loop.core.state import IterationState, RunState
+
+_URL_OF = re.compile(r"\$\{services\.([A-Za-z0-9_-]+)\.url\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """`caller` was tested while it called the revision of `called` that serves, and not the one that is to come."""
+
+    caller: str
+    called: str
+
+
+def candidates(it: IterationState) -> tuple[Service, ...]:
+    """The services that an iteration tested behind a tag; what others depend on comes first."""
+    return tuple(s for s in in_order(it.definitions) if it.services[s.name].tag)
+
+
+def in_order(services: Iterable[Service]) -> tuple[Service, ...]:
+    """By `after:`, else as the file has them; circles are refused by the configuration."""
+    waiting, ordered = list(services), list[Service]()
+    while waiting:
+        names = {s.name for s in waiting}
+        ready = [s for s in waiting if not names & set(s.after) - {s.name}] or waiting
+        ordered += ready
+        waiting = [s for s in waiting if s not in ready]
+    return tuple(ordered)
+
+
+def calls(service: Service) -> frozenset[str]:
+    """The services whose address its environment names."""
+    return frozenset(name for text in service.env.values() for name in _URL_OF.findall(text)) - {service.name}
+
+
+def pairs(it: IterationState) -> tuple[Pair, ...]:
+    changed = {s.name for s in candidates(it)}
+    return tuple(
+        Pair(caller=s.name, called=called) for s in it.definitions for called in sorted(calls(s) & changed)
+    )  # fmt: skip
+
+
+def shares(splits: Iterable[Split]) -> dict[str, int]:
+    """Revision -> percent, tags left aside."""
+    found: dict[str, int] = {}
+    for split in splits:
+        if split.percent:
+            found[split.revision] = found.get(split.revision, 0) + split.percent
+    return found
+
+
+def found_first(state: RunState) -> Mapping[str, Serving | None]:
+    """Every service as the run found it when it first looked; None for one that did not exist."""
+    found: dict[str, Serving | None] = {}
+    for it in state.iterations:
+        for service in it.services.values():
+            if service.observed:
+                found.setdefault(service.name, service.found)
+    return found
+
+
+def definition(state: RunState, name: str) -> Service:
+    """As the newest iteration that has the service defines it."""
+    return next(s for it in reversed(state.iterations) for s in it.definitions if s.name == name)
+
+
+def made(state: RunState, service: Service) -> frozenset[str]:
+    """Names of all revisions of the service that this run may have made."""
+    return frozenset(revision_name(service.service, state.uid, it.number) for it in state.iterations)
+
+
+# what decide asks
+
+
+def promotion_due(state: RunState, it: IterationState) -> bool:
+    """A passed verdict opens it; with `promote: manual` somebody has to ask as well."""
+    allowed = state.charter.traffic.promote is Promotion.AUTOMATIC or state.promote
+    return allowed and promotable(it)
+
+
+def promotable(it: IterationState) -> bool:
+    """It tested candidates, they passed, and they do not serve yet."""
+    passed = it.judgement is not None and it.judgement.verdict is Verdict.PASSED
+    return passed and it.confirms is None and it.promotion is None and bool(candidates(it))
+
+
+def confirmation(charter: Charter) -> tuple[str, ...] | None:
+    """The suites that confirm a promotion, None for all; an empty tuple where none is wanted."""
+    return charter.traffic.confirm
+
+
+def confirmation_due(state: RunState, it: IterationState) -> bool:
+    return it.promotion is not None and it.restoration is None and confirmation(state.charter) != ()
+
+
+def unconfirmed(state: RunState, it: IterationState) -> bool:
+    """Candidates serve, all or some, and nothing says yet that they do so well: a run must not end like that."""
+    if it.restoration is not None:
+        return False
+    if it.confirms is not None:
+        return it.judgement is None or it.judgement.verdict is not Verdict.PASSED
+    serving = it.promotion is not None or any(s.promoted for s in it.services.values())
+    return serving and not (it.promotion is not None and confirmation(state.charter) == ())
+
+
+def restoration_due(state: RunState, it: IterationState) -> bool:
+    """At the end of a run that did not meet its goal."""
+    if unconfirmed(state, it):
+        return True
+    rule = state.charter.traffic
+    if rule.strategy is not Strategy.DIRECT or rule.on_failure is not OnFailure.RESTORE or it.restoration is not None:
+        return False
+    return any(s.created and not s.unchanged for i in state.iterations for s in i.services.values())

@@ -1,0 +1,153 @@
+"""Who takes traffic after the verdict: promote what was tested, or put back what was found. Each as one unit.
+
+Both look at the platform before they change it, so that an attempt that was killed halfway is gone on with.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from loop import cloud
+from loop.core.actions import PromoteServices, RestoreServices
+from loop.core.environment import Service
+from loop.core.events import PromotionUndone, ServicePromoted, ServicesPromoted, ServicesRestored
+from loop.core.model import Serving, Split
+from loop.core.state import IterationState, RunState
+from loop.core.traffic import candidates, confirmation, definition, found_first, in_order, made, shares
+from loop.errors import Conflict, Missing, PlatformError
+from loop.perform.emit import Emit
+from loop.perform.setting import Setting
+
+NEW = "it did not serve before the run"
+
+
+def promote(action: PromoteServices, setting: Setting, emit: Emit) -> None:
+    """All or none: where one fails, the others are put back, and the error stops the run, resumable."""
+    it = emit.state.iteration(action.iteration)
+    chosen = candidates(it)
+    current = chosen[0]
+    try:
+        _check_the_others(it, setting, emit)
+        for current in chosen:
+            serving = _promoted(current, it, setting, emit)
+            _prove(current, it, setting, emit)
+            emit(ServicePromoted(iteration=it.number, service=current.name, serving=serving))
+    except PlatformError as error:
+        found = {s.name: it.services[s.name].found for s in chosen}
+        back = _put_back(chosen, found, setting, emit, despite=PlatformError)
+        reason = setting.redact(error.message)
+        emit(
+            PromotionUndone(
+                iteration=it.number, service=current.name, reason=reason, restored=tuple(back.restored), left=back.left
+            )
+        )
+        raise
+    emit(ServicesPromoted(iteration=it.number, services=tuple(s.name for s in chosen)))
+
+
+def restore(action: RestoreServices, setting: Setting, emit: Emit) -> None:
+    state = emit.state
+    found = found_first(state)
+    services = [definition(state, name) for name in found]
+    back = _put_back(services, found, setting, emit, despite=Conflict)
+    emit(
+        ServicesRestored(
+            iteration=action.iteration,
+            restored=back.restored,
+            untouched=tuple(back.untouched),
+            left=back.left,
+            why=_why(state),
+        )
+    )
+
+
+def _check_the_others(it: IterationState, setting: Setting, emit: Emit) -> None:
+    """What was tested beside the candidates must serve still: the verdict is about the whole set."""
+    for service in it.definitions:
+        known = it.services[service.name]
+        now = "" if known.tag else setting.platform().serving(service, wait=emit.wait).revision
+        if not known.tag and now != known.revision:
+            raise Conflict(
+                f"{service.name} serves {now or 'several revisions'}, the candidates were tested with {known.revision}",
+                where=service.service,
+                hint=f"test the set again: loop run --env {emit.state.environment}",
+            )
+
+
+def _promoted(service: Service, it: IterationState, setting: Setting, emit: Emit) -> Serving:
+    known = it.services[service.name]
+    shift = cloud.Shift(
+        service=service,
+        to={known.revision: 100},
+        ours=made(emit.state, service),
+        expected=_shares(known.found),
+        fence=setting.fence,
+    )
+    return setting.platform().move_traffic(shift, wait=emit.wait)
+
+
+def _prove(service: Service, it: IterationState, setting: Setting, emit: Emit) -> None:
+    """A confirmation proves it anyway; without one this is the only proof at the service's own address."""
+    if confirmation(emit.state.charter) != ():
+        return
+    platform, revision = setting.platform(), it.services[service.name].revision
+    within = emit.state.charter.evidence.wait
+    proof = platform.probe(service, platform.url(service), revision, wait=emit.wait, evidence_within=within)
+    if not isinstance(proof, cloud.Proven):
+        raise PlatformError(
+            f"{revision} took the traffic, but is not proven to serve: {setting.redact(proof.reason)}",
+            where=platform.url(service),
+            hint=f"see why, then: loop resume {emit.state.name}",
+        )
+
+
+@dataclass(slots=True)
+class Back:
+    """What became of services whose earlier split was wanted back."""
+
+    restored: dict[str, tuple[Split, ...]] = field(default_factory=dict)
+    untouched: list[str] = field(default_factory=list)
+    left: dict[str, str] = field(default_factory=dict)
+    """Service -> why it was left as it is."""
+
+
+def _put_back(
+    services: Iterable[Service], found: Mapping[str, Serving | None], setting: Setting, emit: Emit,
+    *, despite: type[PlatformError],
+) -> Back:  # fmt: skip
+    """What depends on others goes first. A service that fails with `despite`, or is gone, does not hold up the rest."""
+    back = Back()
+    for service in reversed(in_order(services)):
+        wanted = _shares(found[service.name])
+        if not wanted:
+            back.left[service.name] = NEW
+            continue
+        try:
+            before = shares(setting.platform().serving(service, wait=emit.wait).traffic)
+            serving = _moved_back(service, wanted, setting, emit)
+        except (despite, Missing) as trouble:
+            back.left[service.name] = setting.redact(trouble.message)
+            continue
+        if before == wanted:
+            back.untouched.append(service.name)
+        else:
+            back.restored[service.name] = serving.traffic
+    return back
+
+
+def _moved_back(service: Service, wanted: dict[str, int], setting: Setting, emit: Emit) -> Serving:
+    """Only where the present split is one that this run made; Moved where it is somebody else's."""
+    shift = cloud.Shift(service=service, to=wanted, ours=made(emit.state, service), fence=setting.fence)
+    return setting.platform().move_traffic(shift, wait=emit.wait)
+
+
+def _shares(serving: Serving | None) -> dict[str, int]:
+    return shares(serving.traffic) if serving else {}
+
+
+def _why(state: RunState) -> str:
+    if state.rollback:
+        return "asked for with loop rollback"
+    it = state.current
+    if it is not None and it.confirms is not None:
+        return "the promotion was not confirmed"
+    return "the run did not meet its goal (on_failure: restore)"
