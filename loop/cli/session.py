@@ -17,6 +17,7 @@ from typing import Self
 
 from loop import cloud, config, source
 from loop.console.observer import Observer
+from loop.core.actions import Ending
 from loop.core.environment import Charter, Environment, PlatformTarget
 from loop.core.events import Event, RollbackRequested, RunResumed, RunStarted
 from loop.core.state import RunState
@@ -292,6 +293,8 @@ def resumable(name: str | None, environment: str | None) -> tuple[str, str]:
 def _chosen(journal: Journal, name: str | None, environment: str | None) -> tuple[str, str]:
     run = _newest(journal, name, environment)
     state = journal.state(run)
+    if state.ended and state.ended.ending is Ending.UNPROMOTED:
+        raise UsageError(f"{run.name} waits for promotion", hint=f"loop promote {run.name}")
     if state.ended and state.ended.exit_code == _MET:
         raise UsageError(f"{run.name} met its goal: nothing to resume", hint=f"loop run --env {run.environment}")
     return run.environment, run.name

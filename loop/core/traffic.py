@@ -71,6 +71,15 @@ def found_first(state: RunState) -> Mapping[str, Serving | None]:
     return found
 
 
+def wanted_back(state: RunState, it: IterationState) -> Mapping[str, Serving | None]:
+    """The split to put back: what a promotion that is not confirmed took the place of, else what the run found."""
+    promoted = state.iteration(it.confirms) if it.confirms is not None else it
+    chosen = candidates(promoted)
+    if chosen and not state.rollback and unconfirmed(state, it):
+        return {s.name: promoted.services[s.name].found for s in chosen}
+    return found_first(state)
+
+
 def definition(state: RunState, name: str) -> Service:
     """As the newest iteration that has the service defines it."""
     return next(s for it in reversed(state.iterations) for s in it.definitions if s.name == name)

@@ -10,7 +10,8 @@ from loop.core.state import RunState
 from loop.perform.emit import Emit
 from loop.perform.setting import Setting
 
-_MET = frozenset({Ending.GOAL_MET, Ending.GOAL_MET_KNOWN})
+_MET = frozenset({Ending.GOAL_MET, Ending.GOAL_MET_KNOWN, Ending.UNPROMOTED})
+"""What was asked of the run is done; with `promote: manual` that is where it hands over to a person."""
 
 
 def await_until(action: AwaitUntil, setting: Setting, emit: Emit) -> None:

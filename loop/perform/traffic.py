@@ -12,7 +12,7 @@ from loop.core.environment import Service
 from loop.core.events import PromotionUndone, ServicePromoted, ServicesPromoted, ServicesRestored
 from loop.core.model import Serving, Split
 from loop.core.state import IterationState, RunState
-from loop.core.traffic import candidates, confirmation, definition, found_first, in_order, made, shares
+from loop.core.traffic import candidates, confirmation, definition, in_order, made, shares, wanted_back
 from loop.errors import Conflict, Missing, PlatformError
 from loop.perform.emit import Emit
 from loop.perform.setting import Setting
@@ -46,7 +46,7 @@ def promote(action: PromoteServices, setting: Setting, emit: Emit) -> None:
 
 def restore(action: RestoreServices, setting: Setting, emit: Emit) -> None:
     state = emit.state
-    found = found_first(state)
+    found = wanted_back(state, state.iteration(action.iteration))
     services = [definition(state, name) for name in found]
     back = _put_back(services, found, setting, emit, despite=Conflict)
     emit(

@@ -94,8 +94,9 @@ def bench(
 ) -> Iterator[Callable[[], Bench]]:
     made: list[Bench] = []
 
-    def make() -> Bench:
+    def make(prepare: Callable[[Any], None] = lambda _stack: None) -> Bench:
         stack = make_stack(f"repo{len(made)}")
+        prepare(stack)
         project = re.sub(r"[^a-z0-9]+", "-", f"p-{os.getpid()}-{id(request.node)}-{len(made)}")
         stack.configure("endpoint: emulator", f"endpoint: emulator, project: {project}")
         stack.commit("Its own project")
@@ -171,14 +172,14 @@ def boundaries(all_of_them: bool) -> list[Any]:
     ]
 
 
-def crash_and_resume(bench: Bench, at: int, after: bool) -> None:
+def crash_and_resume(bench: Bench, at: int, after: bool, undisturbed: dict[str, Any] = UNDISTURBED) -> None:
     crasher = Crasher(at=at, after=after)
     try:
         state = bench.drive(crasher)
     except Crash:
         state = bench.drive(resumed=True)
     print(f"boundary {at} {'after' if after else 'before'}: {'crashed' if crasher.crashed else 'beyond the run'}")
-    assert facts(bench, state) == UNDISTURBED
+    assert facts(bench, state) == undisturbed
 
 
 @pytest.mark.parametrize(("at", "after"), boundaries(all_of_them=False))
@@ -206,6 +207,74 @@ def test_crashing_again_and_again_changes_nothing_in_the_end(bench: Callable[[],
     print(f"{crashes} crashes in one run")
     assert crashes > 8
     assert facts(made, state) == UNDISTURBED
+
+
+# promotion, confirmation, restoration: iteration 0 makes the services, iteration 1 tests a candidate of a beside it
+
+
+def with_candidates(stack: Any) -> None:
+    stack.write("configs/local.yaml", stack.read("configs/local.yaml") + "traffic: candidate\n")
+
+
+def with_a_confirmation_that_fails(stack: Any) -> None:
+    """b calls the serving a: what it tells changes only when the candidate of a is promoted."""
+    with_candidates(stack)
+    old = 'ask("B", "/via")["status"] == "ok"'
+    assert old in stack.read("tests/test_smoke.py")
+    stack.write(
+        "tests/test_smoke.py", stack.read("tests/test_smoke.py").replace(old, 'ask("B", "/via")["answer"] == "wrong"')
+    )
+
+
+CONFIRMED = UNDISTURBED | {
+    "table": ["2/3", "3/3", "3/3"],
+    "serving": [*UNDISTURBED["serving"], UNDISTURBED["serving"][1]],
+    "traffic": {"a": [("a-laaaaaa-1", 100), ("a-laaaaaa-1", 0)], "b": [("b-laaaaaa-0", 100)]},
+}
+RESTORED = CONFIRMED | {
+    "ended": "fixer gave up",
+    "table": ["2/3", "3/3", "2/3"],
+    "traffic": {"a": [("a-laaaaaa-0", 100), ("a-laaaaaa-1", 0)], "b": [("b-laaaaaa-0", 100)]},
+}
+SCENES = {"promoted": (with_candidates, CONFIRMED), "put back": (with_a_confirmation_that_fails, RESTORED)}
+FIRST, LAST = 56, 105
+"""Events of a run from the candidate's verdict on; those before are the business of the matrix above."""
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_an_undisturbed_run_with_candidates(bench: Callable[..., Bench], scene: str) -> None:
+    prepare, undisturbed = SCENES[scene]
+    made = bench(prepare)
+    assert facts(made, made.drive()) == undisturbed
+    judged = [n for n, e in enumerate(made.journal.events(made.run), 1) if type(e).__name__ == "IterationJudged"]
+    assert judged[1] >= FIRST
+    assert made.journal.count(made.run) <= LAST
+
+
+def later_boundaries(all_of_them: bool) -> list[Any]:
+    points = [(at, after) for at in range(FIRST, LAST + 1) for after in (False, True)]
+    return [
+        pytest.param(at, after, id=f"{'after' if after else 'before'} event {at}")
+        for n, (at, after) in enumerate(points)
+        if (n % SAMPLE == 3) is not all_of_them
+    ]
+
+
+@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize(("at", "after"), later_boundaries(all_of_them=False))
+def test_a_crash_changes_nothing_of_who_serves(bench: Callable[..., Bench], scene: str, at: int, after: bool) -> None:
+    prepare, undisturbed = SCENES[scene]
+    crash_and_resume(bench(prepare), at, after, undisturbed)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize(("at", "after"), later_boundaries(all_of_them=True))
+def test_a_crash_anywhere_changes_nothing_of_who_serves(
+    bench: Callable[..., Bench], scene: str, at: int, after: bool
+) -> None:
+    prepare, undisturbed = SCENES[scene]
+    crash_and_resume(bench(prepare), at, after, undisturbed)
 
 
 # for real

@@ -1,43 +1,271 @@
-"""Who takes traffic: candidates, promotion and restoration as one unit, roll back. Each through the real command line."""
+"""Who takes traffic: candidates, promotion, confirmation, roll back. Each through the real command line, each split
+asked of the platform with Google's own client.
+"""
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
+import grpc
 import pytest
+from google.cloud import run_v2
+from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
 
-CANDIDATE = "traffic: {strategy: candidate}\n"
-UNCONFIRMED = "import os\n{cases}\n\ndef test_holds_when_confirmed():\n    assert {condition}\n"
+from loop import emulator
 
-
-def with_traffic(stack: Any, text: str) -> None:
-    stack.write("configs/local.yaml", stack.read("configs/local.yaml") + text)
-
-
-def served(stack: Any) -> dict[str, list[tuple[str, int]]]:
-    """Service -> its split, asked with Google's client while the emulator is up for a `loop plan`."""
-    plan = stack.loop("plan", "--env", "local")
-    assert plan.returncode == 0, plan.stderr
-    return plan.stdout
+SERVICES = "projects/local/locations/emulator/services/"
+CANDIDATE = "traffic: candidate\n"
 
 
-def green(stack: Any) -> None:
-    """A first run that leaves both services serving, deployed directly."""
+@dataclass
+class Cloud:
+    """What somebody sees and does who is not loop."""
+
+    services: run_v2.ServicesClient
+
+    def read(self, service: str) -> run_v2.Service:
+        return self.services.get_service(name=SERVICES + service)
+
+    def split(self, service: str) -> dict[str, int]:
+        return {t.revision: t.percent for t in self.read(service).traffic if t.percent}
+
+    def both(self) -> dict[str, dict[str, int]]:
+        return {name: self.split(name) for name in ("a", "b")}
+
+    def tags(self, service: str) -> dict[str, str]:
+        return {t.tag: t.revision for t in self.read(service).traffic if t.tag}
+
+    def update(self, service: str, change: Callable[[run_v2.Service], None]) -> None:
+        found = self.read(service)
+        found.template.revision = ""
+        change(found)
+        self.services.update_service(service=found).result(timeout=30)
+
+    def give_all_to(self, service: str, revision: str) -> None:
+        target = run_v2.TrafficTarget(type_=2, revision=revision, percent=100)
+        self.update(service, lambda found: setattr(found, "traffic", [target]))
+
+
+@pytest.fixture
+def cloud(stack: Any) -> Iterator[Cloud]:
+    """Holds the stack's emulator up between the commands."""
+    with emulator.attach(stack.root / ".loop" / "emulator") as attached:
+        channel = grpc.insecure_channel(attached.endpoints.grpc, options=[("grpc.enable_http_proxy", 0)])
+        with channel:
+            yield Cloud(run_v2.ServicesClient(transport=ServicesGrpcTransport(channel=channel)))
+
+
+@pytest.fixture
+def before(stack: Any, cloud: Cloud) -> dict[str, dict[str, int]]:
+    """A run that met its goal, both services deployed directly; the split that it left."""
     stack.without_fixer()
     stack.write("services/a/answer.txt", "right\n")
     stack.commit("All green")
     run = stack.loop("run", "--env", "local")
     assert run.returncode == 0, run.stdout + run.stderr
+    return cloud.both()
 
 
-def test_a_passed_candidate_is_promoted_and_confirmed(stack: Any) -> None:
-    green(stack)
-    with_traffic(stack, CANDIDATE)
-    stack.write("services/a/extra.txt", "new\n")
-    stack.write("services/b/extra.txt", "new\n")
+def changed(stack: Any, traffic: str, *, answer: str = "right", cases: str = "") -> None:
+    """Both services change; what a answers may change too."""
+    stack.write("configs/local.yaml", stack.read("configs/local.yaml") + traffic)
+    for service in ("a", "b"):
+        stack.write(f"services/{service}/note.txt", "another build\n")
+    stack.write("services/a/answer.txt", f"{answer}\n")
+    stack.write("tests/test_smoke.py", cases or stack.read("tests/test_smoke.py"))
     stack.commit("Both change")
+
+
+def revisions_of(record: Any) -> dict[str, dict[str, int]]:
+    return {name: {service["revision"]: 100} for name, service in record["services"].items()}
+
+
+def test_passed_candidates_are_promoted_as_one_unit_and_confirmed(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    changed(stack, CANDIDATE)
     run = stack.loop("run", "--env", "local")
-    print(run.stdout, run.stderr)
-    assert run.returncode == 0
-    print(stack.report(2, 0))
-    print(stack.report(2, 1))
+    assert run.returncode == 0, run.stdout + run.stderr
+    initial, confirmation = stack.record(2, 0), stack.record(2, 1)
+    assert cloud.both() == revisions_of(initial) == revisions_of(confirmation) != before
+    assert initial["services"]["a"]["url"] != confirmation["services"]["a"]["url"]
+    assert initial["traffic"]["promotion"]["services"] == ["a", "b"]
+    assert confirmation["traffic"]["confirms"] == 0
+    report = stack.report(2, 0)
+    serving = next(iter(before["a"]))
+    assert f"**b** was tested while it called a's serving revision `{serving}`, not the candidate of a" in report
+    assert "| **Initial** | **100%** | **3/3** |  | **first iteration; promoted** |" in report
+
+
+def test_failed_candidates_leave_the_traffic_as_it_was(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    changed(stack, CANDIDATE, answer="wrong")
+    run = stack.loop("run", "--env", "local")
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert cloud.both() == before
+    record = stack.record(2, 0)
+    assert record["judgement"]["raw"]["passed"] == 2, "the candidate was tested, not what serves"
+    assert record["services"]["a"]["tag"] in cloud.tags("a")
+    assert "candidate, takes no traffic" in stack.report(2, 0)
+
+
+def test_a_confirmation_that_fails_puts_every_service_back(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    through_b = stack.read("tests/test_smoke.py").replace('ask("A", "/health")["answer"]', 'ask("B", "/via")["answer"]')
+    changed(stack, CANDIDATE, answer="other", cases=through_b)  # b sees it only when a's candidate serves
+    run = stack.loop("run", "--env", "local")
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert cloud.both() == before
+    confirmation = stack.record(2, 1)
+    assert confirmation["judgement"]["verdict"] == "failed"
+    assert sorted(confirmation["traffic"]["restoration"]["restored"]) == ["a", "b"]
+    assert "**Put back** to the split that the run found (the promotion was not confirmed)" in stack.report(2, 1)
+
+
+def test_somebody_elses_tags_survive_promotion_and_roll_back(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    (serving,) = before["a"]
+    tag = run_v2.TrafficTarget(type_=2, revision=serving, tag="blue")
+    cloud.update("a", lambda found: found.traffic.append(tag))
+    changed(stack, CANDIDATE)
+    assert stack.loop("run", "--env", "local").returncode == 0
+    assert cloud.tags("a")["blue"] == serving
+    assert stack.loop("rollback", "--env", "local").returncode == 0
+    assert (cloud.tags("a")["blue"], cloud.both()) == (serving, before)
+
+
+def test_traffic_that_followed_the_latest_revision_does_not_go_to_a_candidate(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    latest = run_v2.TrafficTarget(type_=1, percent=100)
+    cloud.update("a", lambda found: setattr(found, "traffic", [latest]))
+    changed(stack, CANDIDATE, answer="wrong")
+    assert stack.loop("run", "--env", "local").returncode == 1
+    assert cloud.both() == before
+
+
+def test_a_manual_promotion_waits_for_its_command(stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]) -> None:
+    changed(stack, "traffic: {strategy: candidate, promote: manual}\n")
+    run = stack.loop("run", "--env", "local")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "waiting for promotion" in run.stdout
+    assert "Next: loop promote local-2" in run.stdout
+    assert cloud.both() == before
+    promoted = stack.loop("promote", "local-2")
+    assert promoted.returncode == 0, promoted.stdout + promoted.stderr
+    assert cloud.both() == revisions_of(stack.record(2, 0))
+    assert stack.record(2, 1)["traffic"]["confirms"] == 0
+    again = stack.loop("promote", "local-2")
+    assert (again.returncode, "nothing" in again.stderr or "no candidates" in again.stderr) == (2, True), again.stderr
+
+
+def test_a_red_run_puts_back_what_it_found_where_that_is_wanted(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    changed(stack, "traffic: {on_failure: restore}\n", answer="wrong")
+    run = stack.loop("run", "--env", "local")
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert cloud.both() == before
+    assert "the run did not meet its goal (on_failure: restore)" in stack.report(2, 0)
+
+
+def test_a_red_run_keeps_its_traffic_and_rolls_back_by_command(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    changed(stack, "", answer="wrong")
+    assert stack.loop("run", "--env", "local").returncode == 1
+    assert cloud.both() == revisions_of(stack.record(2, 0))
+    assert "`loop rollback local-2`" in stack.report(2, 0)
+    stack.write("configs/local.yaml", "broken: [\n")
+    back = stack.loop("rollback", "local-2")
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert cloud.both() == before
+    assert "asked for with loop rollback" in stack.report(2, 0)
+    again = stack.loop("rollback", "local-2")
+    assert (again.returncode, "nothing to put back" in again.stderr) == (0, True), again.stderr
+
+
+def test_what_somebody_else_moved_since_is_named_and_left_alone(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    changed(stack, "", answer="wrong")
+    assert stack.loop("run", "--env", "local").returncode == 1
+
+    def deploy(found: run_v2.Service) -> None:
+        found.template.revision = "b-of-a-colleague"
+        found.template.containers[0].env = [run_v2.EnvVar(name="GREETING", value="hi")]
+        found.traffic = [run_v2.TrafficTarget(type_=2, revision="b-of-a-colleague", percent=100)]
+
+    cloud.update("b", deploy)
+    back = stack.loop("rollback", "--env", "local")
+    assert back.returncode == 3, back.stdout + back.stderr
+    assert cloud.split("a") == before["a"]
+    assert cloud.split("b") == {"b-of-a-colleague": 100}
+    assert "**b** was left alone: b serves b-of-a-colleague 100%, which somebody else decided" in stack.report(2, 0)
+
+
+def test_a_colleague_who_moves_traffic_beside_a_candidate_is_named_and_not_overwritten(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    changed(stack, CANDIDATE)
+    first = stack.record(1, 0)["services"]["a"]["revision"]
+    assert before["a"] == {first: 100}
+    moving = (
+        "\nimport pathlib, grpc\nfrom google.cloud import run_v2\n"
+        "from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport\n"
+        "def test_c_a_colleague_splits():\n"
+        "    where = pathlib.Path.cwd().parents[1] / 'emulator' / 'endpoints.json'\n"
+        "    channel = grpc.insecure_channel(json.loads(where.read_text())['grpc'])\n"
+        "    services = run_v2.ServicesClient(transport=ServicesGrpcTransport(channel=channel))\n"
+        f"    found = services.get_service(name='{SERVICES}a')\n"
+        "    found.template.revision = ''\n"
+        "    new = next(t.revision for t in found.traffic if t.tag)\n"
+        "    found.traffic = [run_v2.TrafficTarget(type_=2, revision=r, percent=50, tag=t)"
+        f" for r, t in (('{first}', ''), (new, next(t.tag for t in found.traffic if t.tag)))]\n"
+        "    services.update_service(service=found).result(timeout=30)\n"
+    )
+    stack.write("tests/test_smoke.py", stack.read("tests/test_smoke.py") + moving)
+    stack.commit("A colleague splits the traffic meanwhile")
+    run = stack.loop("run", "--env", "local")
+    assert run.returncode == 4, run.stdout + run.stderr
+    assert [p["kind"] for p in stack.record(2, 0)["judgement"]["problems"]] == ["contaminated"]
+    assert "went to" in stack.report(2, 0)
+    assert sorted(cloud.split("a").values()) == [50, 50]
+
+
+def test_a_fix_of_the_tests_alone_tests_the_same_candidate_again(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    stack.write("configs/local.yaml", stack.read("configs/local.yaml") + "fix: {command: python3 fix.py}\n")
+    stack.write(
+        "fix.py",
+        "import pathlib, subprocess\n"
+        "file = pathlib.Path('tests/test_smoke.py')\n"
+        "file.write_text(file.read_text().replace('== \"left\"', '== \"right\"'))\n"
+        "subprocess.run(['git', 'commit', '-qam', 'Expect what is right'], check=True)\n",
+    )
+    wrong = stack.read("tests/test_smoke.py").replace('== "right"', '== "left"')
+    changed(stack, CANDIDATE, cases=wrong)
+    run = stack.loop("run", "--env", "local")
+    assert run.returncode == 0, run.stdout + run.stderr
+    first, second = stack.record(2, 0), stack.record(2, 1)
+    assert {n: s["revision"] for n, s in first["services"].items()} == {
+        n: s["revision"] for n, s in second["services"].items()
+    }
+    assert "1 fixed (tests)" in stack.report(2, 1)
+    assert second["traffic"]["promotion"]["services"] == ["a", "b"]
+
+
+def test_a_run_is_refused_where_a_later_holder_wrote_before_it(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    assert cloud.read("a").annotations["loop-fence"].isdecimal()
+    cloud.update("a", lambda found: found.annotations.update({"loop-fence": "9999"}))
+    changed(stack, "")
+    run = stack.loop("run", "--env", "local")
+    assert run.returncode == 3, run.stdout + run.stderr
+    assert "another run took over a: loop-fence is 9999" in run.stdout + run.stderr
+    assert cloud.both() == before
