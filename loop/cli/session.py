@@ -7,7 +7,8 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -20,13 +21,16 @@ from loop.console.observer import Observer
 from loop.core.actions import Ending
 from loop.core.environment import Charter, Environment, PlatformTarget
 from loop.core.events import Event, RollbackRequested, RunResumed, RunStarted
+from loop.core.pruning import Pruning
 from loop.core.state import RunState
 from loop.core.traffic import candidates, promotable
+from loop.core.wording import count
 from loop.engine import Engine, utc_now
 from loop.errors import PlatformError, UsageError
 from loop.journal import Journal, Lease, Run, opened
 from loop.journal.lease import me, pause
 from loop.perform import performer
+from loop.perform.prune import chosen, prune
 from loop.perform.setting import Mask, Setting
 from loop.perform.traffic import NEW
 
@@ -157,6 +161,16 @@ class Session:
         event = RollbackRequested(host=socket.gethostname(), pid=os.getpid())
         return self._drive(run, (event,), json=json)
 
+    def prune(self, keep: int, *, dry: bool) -> Iterator[str]:
+        """A sentence per service on what went, or would go."""
+        charter = self._environment.charter
+        runs = [self._journal.state(run) for run in reversed(self._journal.runs(charter.name))]
+        platform = connector(charter.platform, self._repo, self._stack)()
+        for service, what, there in chosen(self._environment.services, runs, platform, keep):
+            if not dry:
+                prune(service, what, platform, fence=self._lease.fence, wait=time.sleep)
+            yield _pruned(service.name, what, there, dry=dry)
+
     def _found(self, name: str) -> Run:
         run = self._journal.find(name)
         assert run is not None
@@ -251,6 +265,15 @@ def exit_code(state: RunState) -> int:
     if state.paused:
         return state.paused.exit_code
     return 130 if state.interrupted else 70
+
+
+def _pruned(service: str, what: Pruning, there: int, *, dry: bool) -> str:
+    verb = "would go" if dry else "removed"
+    if not what.tags and not what.revisions:
+        return f"{service}: nothing to remove, {count(there, 'revision')}"
+    gone = f"{count(len(what.revisions), 'revision')} and {count(len(what.tags), 'tag')} {verb}"
+    names = ", ".join([*what.revisions, *what.tags])
+    return f"{service}: {gone} ({names}), {count(there - len(what.revisions), 'revision')} kept"
 
 
 def rollback_code(state: RunState) -> int:

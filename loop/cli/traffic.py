@@ -1,5 +1,6 @@
-"""`loop promote` and `loop rollback`: who takes traffic, decided by a person. Both hold the environment's lease."""
+"""`loop promote`, `rollback` and `prune`: who takes traffic, decided by a person. All hold the environment's lease."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -38,3 +39,19 @@ def rollback(
     environment, name = of_journal(run, env)
     with Session.of_run(name, environment, wait=wait) as session:
         raise typer.Exit(session.rollback(name, json=json))
+
+
+def prune(
+    env: Annotated[str, typer.Option("--env", "-e", help="Environment whose services are looked at.")],
+    keep: Annotated[int, typer.Option(min=1, help="Newest runs, and newest revisions of ours, that stay.")] = 5,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    wait: Wait = False,
+) -> None:
+    """Remove tags and revisions of older runs. Stays: what serves, what a roll back of a kept run needs, and everything
+    that loop did not make.
+    """
+    from loop.cli.session import Session
+
+    with Session.opened(env, wait=wait) as session:
+        for line in session.prune(keep, dry=dry_run):
+            sys.stdout.write(f"{line}\n")

@@ -13,6 +13,7 @@ from loop.cloud import settings
 from loop.cloud.builds import Builds, Output
 from loop.cloud.logs import Logs
 from loop.cloud.probes import EVIDENCE_WITHIN, Headers, Probes
+from loop.cloud.pruning import Revisions
 from loop.cloud.services import START_WITHIN, Services
 from loop.cloud.sources import Sources
 from loop.cloud.traffic import Traffic
@@ -34,6 +35,7 @@ from loop.cloud.values import (
 from loop.cloud.wire import Wire
 from loop.core.environment import PlatformTarget, Service
 from loop.core.model import Serving
+from loop.core.pruning import RevisionSeen
 from loop.errors import Wait
 
 
@@ -48,6 +50,7 @@ class Platform:
         self._logs = Logs(wire)
         self._services = Services(wire, self._logs)
         self._traffic = Traffic(wire, self._services)
+        self._revisions = Revisions(wire, self._services)
         self._builds = Builds(wire, self._logs)
         self._sources = Sources(wire)
         self._probes = Probes(self._logs)
@@ -111,6 +114,17 @@ class Platform:
     def move_traffic(self, shift: Shift, *, wait: Wait) -> Serving:
         """Move traffic between revisions that exist; Moved where somebody else moved it since."""
         return self._traffic.move(shift, wait)
+
+    def revisions(self, service: Service, *, wait: Wait = time.sleep) -> tuple[RevisionSeen, ...]:
+        """All revisions of the service; none where it does not exist. Reads only."""
+        return self._revisions.seen(service, wait)
+
+    def delete_revision(self, service: Service, revision: str, *, wait: Wait) -> None:
+        self._revisions.delete(service, revision, wait)
+
+    def drop_tags(self, service: Service, tags: frozenset[str], *, fence: int, wait: Wait) -> None:
+        """Take tags away; revisions and split stay."""
+        self._traffic.drop_tags(service, tags, fence, wait)
 
     def probe(
         self, service: Service, url: str, revision: str, *,

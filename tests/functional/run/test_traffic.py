@@ -269,3 +269,24 @@ def test_a_run_is_refused_where_a_later_holder_wrote_before_it(
     assert run.returncode == 3, run.stdout + run.stderr
     assert "another run took over a: loop-fence is 9999" in run.stdout + run.stderr
     assert cloud.both() == before
+
+
+def test_old_candidates_are_pruned_and_what_serves_or_is_needed_stays(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    changed(stack, CANDIDATE, answer="wrong")
+    for note in ("one", "two", "three"):
+        stack.write("services/a/note.txt", note)
+        stack.commit(note)
+        assert stack.loop("run", "--env", "local").returncode == 1
+    tags = cloud.tags("a")
+    assert len(tags) == 3
+    said = stack.loop("prune", "--env", "local", "--keep", "1", "--dry-run")
+    assert "would go" in said.stdout, said.stderr
+    assert cloud.tags("a") == tags
+    pruned = stack.loop("prune", "--env", "local", "--keep", "1")
+    assert (pruned.returncode, "removed" in pruned.stdout) == (0, True), pruned.stderr
+    newest = stack.record(4, 0)["services"]["a"]
+    assert cloud.tags("a") == {newest["tag"]: newest["revision"]}
+    assert cloud.both() == before
+    assert "nothing to remove" in stack.loop("prune", "--env", "local", "--keep", "1").stdout
