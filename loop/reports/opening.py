@@ -213,7 +213,8 @@ def _deployed(subject: Subject) -> Iterator[Bullet]:
     for service in subject.iteration.services.values():
         if deployed_now(service):
             image = line(", image ", Code(short_image(service.image))) if service.image else ()
-            yield Bullet(line(Strong(service.name), " deployed: revision ", Code(service.revision), *image))
+            how = " deployed as a candidate: revision " if service.tag else " deployed: revision "
+            yield Bullet(line(Strong(service.name), how, Code(service.revision), *image))
 
 
 def _table(subject: Subject) -> Iterator[Block]:

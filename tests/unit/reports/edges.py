@@ -2,10 +2,24 @@
 
 from dataclasses import replace
 
-from stories import CHARTER, CONNECTS, EXECUTES, HANDSHAKE, IDS, OAUTH, SUITE, UID, Story, failing, judged, sha
+from stories import (
+    CHARTER,
+    CONNECTS,
+    EXECUTES,
+    HANDSHAKE,
+    IDS,
+    OAUTH,
+    SERVICES,
+    SUITE,
+    UID,
+    Story,
+    failing,
+    judged,
+    sha,
+)
 
 from loop.core.actions import Ending
-from loop.core.environment import KnownIssue
+from loop.core.environment import KnownIssue, Strategy, Traffic
 from loop.core.events import (
     BuildFailed,
     BuildSubmitted,
@@ -13,10 +27,12 @@ from loop.core.events import (
     FixRejected,
     InterruptRequested,
     IterationJudged,
+    PromotionUndone,
     RevisionFailed,
     RevisionRequested,
     RunEnded,
     RunPaused,
+    ServicePromoted,
     ServiceUnhealthy,
     ServiceUnverified,
     SuiteFinished,
@@ -31,6 +47,8 @@ from loop.core.model import (
     Problem,
     ProblemKind,
     Rate,
+    Serving,
+    Split,
     SuiteResult,
     Verdict,
 )
@@ -300,6 +318,36 @@ HOSTILE = (
 )
 
 
+def half_promoted() -> Story:
+    """Candidates passed; the second could not be promoted, and the first was put back."""
+    story = Story()
+    story.start(trend=(), charter=replace(CHARTER, traffic=Traffic(strategy=Strategy.CANDIDATE)))
+    calling = replace(SERVICES[1], env={"AUTH_URL": "${services.auth.url}"})
+    story.iterate(0, services=(SERVICES[0], calling))
+    for name in ("auth", "backend"):
+        story.observe(0, name, found=_serving(name), tag=f"l{UID}-0")
+        story.deploy(0, name, beside=_serving(name))
+    story.test(0, ())
+    story.judge(0, _passed())
+    promoted = replace(_serving("auth"), traffic=(Split(revision=f"acme-auth-l{UID}-0", percent=100),))
+    story.tell(ServicePromoted(iteration=0, service="auth", serving=promoted))
+    reason = "updating the service acme-backend: permission denied: run.services.update is missing"
+    story.tell(PromotionUndone(iteration=0, service="backend", reason=reason, restored=("auth",)))
+    story.tell(RunPaused(message=reason, where="acme-backend", hint="ask for the permission", exit_code=3))
+    return story
+
+
+def _passed() -> Judgement:
+    green = judged((), None, rule="goal met: 25/25 (100%) meets pass rate >= 96%")
+    return replace(green, verdict=Verdict.PASSED, goal_met=True)
+
+
+def _serving(name: str) -> Serving:
+    revision = f"acme-{name}-l4wx5y-2"
+    split = (Split(revision=revision, percent=100),)
+    return Serving(service=f"acme-{name}", url=f"https://{name}", traffic=split, revision=revision, run="l4wx5y")
+
+
 def hostile() -> Story:
     """Every text that comes from outside tries to be markup."""
     story = Story()
@@ -344,6 +392,7 @@ ALL = {
         known,
         mixed,
         ruined,
+        half_promoted,
         hostile,
     )
 }

@@ -180,7 +180,9 @@ class Story:
     def act(self, action: str, number: int, subject: str = "") -> None:
         self.tell(ActionStarted(action=action, iteration=number, subject=subject, attempt=1))
 
-    def observe(self, number: int, service: str, *, found: Serving | None = None, unchanged: bool = False) -> None:
+    def observe(
+        self, number: int, service: str, *, found: Serving | None = None, unchanged: bool = False, tag: str = ""
+    ) -> None:
         reason = "same source and settings" if unchanged else "no revision serves" if not found else "source differs"
         self.tell(
             ServiceObserved(
@@ -190,6 +192,7 @@ class Story:
                 found=found,
                 unchanged=unchanged,
                 reason=reason,
+                tag=tag,
             )
         )
 
@@ -198,14 +201,17 @@ class Story:
         image = f"us-central1-docker.pkg.dev/acme-staging/loop/{service}@sha256:{sha(service + str(number))}"
         self.tell(ImageBuilt(iteration=number, service=service, image=image), seconds=2.0)
 
-    def deploy(self, number: int, service: str) -> Serving:
+    def deploy(self, number: int, service: str, *, beside: Serving | None = None) -> Serving:
+        """With all traffic, or as a candidate beside what serves."""
         self.build(number, service)
         revision = f"acme-{service}-l{UID}-{number}"
         serving = Serving(
             service=f"acme-{service}",
             url=f"http://127.0.0.1:{PORTS[service]}",
             revision=revision,
-            traffic=(Split(revision=revision, percent=100),),
+            traffic=(*beside.traffic, Split(revision=revision, percent=0, tag=f"l{UID}-{number}"))
+            if beside
+            else (Split(revision=revision, percent=100),),
             image=self.run.iteration(number).services[service].image,
             digest=sha(service),
             run=UID,
