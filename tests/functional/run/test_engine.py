@@ -2,14 +2,40 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from loop.core.actions import Action, ObserveService, PrepareWorktree, ResolveSource, WriteReport
-from loop.core.environment import Charter, PlatformTarget, Service, Suite
-from loop.core.events import BuildFailed, Event, IterationStarted, ReportWritten, RunPaused, RunStarted, ServiceObserved
+from loop.core.actions import (
+    Action,
+    AwaitUntil,
+    Ending,
+    EndRun,
+    ObserveService,
+    PrepareWorktree,
+    PromoteServices,
+    ResolveSource,
+    RestoreServices,
+    WriteReport,
+)
+from loop.core.environment import Charter, Limits, PlatformTarget, Service, Strategy, Suite, Traffic
+from loop.core.events import (
+    BuildFailed,
+    DeadlinePassed,
+    Event,
+    IterationJudged,
+    IterationStarted,
+    ReportWritten,
+    RunEnded,
+    RunPaused,
+    RunStarted,
+    ServiceObserved,
+    ServicePromoted,
+    ServicesRestored,
+)
+from loop.core.model import Judgement, Serving, Split, Verdict
 from loop.core.state import RunState
 from loop.engine import Engine, utc_now
 from loop.errors import Cancelled, Unavailable
@@ -30,11 +56,11 @@ SERVICES = tuple(Service(name=name, service=name, source=name) for name in ("a",
 def engine(tmp_path: Path) -> Iterator[Callable[..., Engine]]:
     journals: list[Journal] = []
 
-    def make(perform: Callable[[Action, Emit], None], **options: Any) -> Engine:
+    def make(perform: Callable[[Action, Emit], None], charter: Charter = CHARTER, **options: Any) -> Engine:
         journal = opened("sqlite:///journal.db", tmp_path)
         journals.append(journal)
         found = journal.runs()
-        event = RunStarted(at=utc_now(), environment="staging", number=1, uid="abcdef", charter=CHARTER)
+        event = RunStarted(at=utc_now(), environment="staging", number=1, uid="abcdef", charter=charter)
         return Engine(journal, found[0] if found else journal.start(event), perform, **options)
 
     yield make
@@ -210,3 +236,51 @@ def test_a_signal_is_an_event_and_stops_what_runs(engine: Callable[..., Engine])
     state = made.drive()
     assert state.interrupted
     assert "InterruptRequested" in names(state, made)
+
+
+def candidate_that_passed(made: Engine) -> None:
+    """Up to a passed verdict of an iteration that tested a candidate of a beside what serves."""
+    old = Serving(service="a", url="u", traffic=(Split(revision="a-old", percent=100),), revision="a-old")
+    made.emit(IterationStarted(iteration=0, commit="c", subject="s", services=SERVICES[:1]))
+    made.emit(
+        ServiceObserved(iteration=0, service="a", url="u", found=old, unchanged=False, reason="r", tag="labcdef-0")
+    )
+    passed = Judgement(verdict=Verdict.PASSED, rule="goal met", goal_met=True)
+    made.emit(IterationJudged(iteration=0, judgement=passed))
+
+
+def test_traffic_is_put_back_only_when_the_cancelled_promotion_has_ended(engine: Callable[..., Engine]) -> None:
+    promoting, ended, restoring = threading.Event(), threading.Event(), threading.Event()
+    found_ended: list[bool] = []
+
+    def perform(action: Action, emit: Emit) -> None:
+        match action:
+            case PromoteServices():
+                serving = Serving(service="a", url="u", traffic=(), revision="a-labcdef-0")
+                emit(ServicePromoted(iteration=0, service="a", serving=serving))
+                promoting.set()
+                try:
+                    emit.wait(30)
+                except Cancelled:
+                    restoring.wait(0.5)  # an update that is on its way when the cancellation comes
+                    ended.set()
+                    raise
+            case AwaitUntil():
+                promoting.wait(10)
+                emit(DeadlinePassed(until=action.at))
+            case RestoreServices():
+                found_ended.append(ended.is_set())
+                restoring.set()
+                emit(ServicesRestored(iteration=0, why="out of time"))
+            case EndRun():
+                emit(RunEnded(ending=action.ending, sentence="s", verdict=Verdict.FAILED, exit_code=1))
+            case _:
+                report(emit)
+
+    rule = Traffic(strategy=Strategy.CANDIDATE)
+    made = engine(perform, charter=replace(CHARTER, traffic=rule, limits=Limits(time=3600.0)))
+    candidate_that_passed(made)
+    state = made.drive()
+    assert found_ended == [True]
+    assert state.ended is not None
+    assert state.ended.ending is Ending.TIME
