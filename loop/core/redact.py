@@ -7,6 +7,7 @@ it. What is masked too much costs a reader a word; what is masked too little is 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from loop.core.needles import Needles
 from loop.core.secrets import KINDS, MARK, PRIVATE_KEY, encodings
 
 KEY_LINES = 200
@@ -14,6 +15,8 @@ KEY_LINES = 200
 KEY_LINE_LENGTH = 200
 SHORTEST_KEY_LINE = 4
 """A shorter line before the end of a key that was cut is more likely a word."""
+LONE_KEY_LINE = 64
+"""Characters of base64 that are a line of a key even where no edge of one is in sight, if they are all of the line."""
 LONGEST_LINE = 65_536
 """Characters of a line without end that are held back before a part of it is given out."""
 HELD_BACK = 8_192
@@ -25,9 +28,9 @@ _KEY_LINE = re.compile(
     r"(?:\\[nr])*[\s\"',+\\]*"
 )
 _KEY_RUN = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
-_LONE_KEY_LINE = re.compile(r"(?m)^([ \t>|]*+(?:E[ \t]++)?)(?![0-9a-fA-F]{64})[A-Za-z0-9+/]{64}[ \t\r]*$")
+_LONE_KEY_LINE = re.compile(r"([ \t>|]*+(?:E[ \t]++)?)(?![0-9a-fA-F]{64})[A-Za-z0-9+/]{64}[ \t\r]*")
 _DELIMITER = re.compile(r"[\s\"'<>{}()\[\],;]")
-_HINTS = tuple(dict.fromkeys(hint for kind in KINDS for hint in kind.hints))
+_HINTS = Needles(dict.fromkeys(hint for kind in KINDS for hint in kind.hints))
 
 
 class Redactor:
@@ -38,6 +41,7 @@ class Redactor:
         named = {form: name for name, value in secrets.items() for form in encodings(value)}
         self._names = dict(sorted(named.items(), key=lambda item: -len(item[0])))
         self._forms = tuple(self._names)
+        self._needles = Needles(self._forms)
         forms = "|".join(re.escape(form) for form in self._forms)
         # Marks are matched first and kept: a declared value may be a word of one, `password` say.
         self._declared = re.compile(f"{MARK.pattern}|({forms})")
@@ -45,16 +49,11 @@ class Redactor:
     def __call__(self, text: str) -> str:
         if "PRIVATE KEY" in text:
             text = "\n".join(_without_keys(text.split("\n")))
-        if len(text) >= 64:
-            text = _LONE_KEY_LINE.sub(rf"\1{PRIVATE_KEY}", text)
-        for form in self._forms:
-            if form in text:
-                text = self._declared.sub(self._mark, text)
-                break
-        for hint in _HINTS:  # one after another is faster than all in one pattern
-            if hint in text:
-                return _known_kinds(text)
-        return text
+        if len(text) >= LONE_KEY_LINE:
+            text = _without_lone_key_lines(text)
+        if self._needles.stand_in(text):
+            text = self._declared.sub(self._mark, text)
+        return _known_kinds(text) if _HINTS.stand_in(text) else text
 
     def line_by_line(self) -> "LineRedactor":
         """For one stream, whose lines come one after another."""
@@ -156,6 +155,19 @@ def _without_keys(lines: Iterable[str]) -> list[str]:
         if masked != PRIVATE_KEY or not kept or not kept[-1].endswith(PRIVATE_KEY):
             kept.append(masked)
     return kept
+
+
+def _without_lone_key_lines(text: str) -> str:
+    """Line by line: a search through the whole text tries every character of it, and few lines are long enough."""
+    lines = text.split("\n")
+    if max(map(len, lines)) < LONE_KEY_LINE:
+        return text
+    return "\n".join([_without_lone_key(line) if len(line) >= LONE_KEY_LINE else line for line in lines])
+
+
+def _without_lone_key(line: str) -> str:
+    found = _LONE_KEY_LINE.fullmatch(line)
+    return line if found is None else found[1] + PRIVATE_KEY
 
 
 def _known_kinds(text: str) -> str:

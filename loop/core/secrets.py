@@ -63,7 +63,10 @@ class Kind:
     replacement: str | Callable[[re.Match[str]], str]
 
     def mask(self, text: str) -> str:
-        return self.pattern.sub(self.replacement, text) if any(hint in text for hint in self.hints) else text
+        for hint in self.hints:
+            if hint in text:
+                return self.pattern.sub(self.replacement, text)
+        return text
 
 
 def _basic(found: re.Match[str]) -> str:
