@@ -16,7 +16,7 @@ from loop.suites.ids import case_id, numbered
 from loop.suites.junit_builder import Extra, Raw, Result
 from loop.suites.outcomes import FAILING
 
-BATCH = 500
+BATCH = 100
 CHUNK = 5_000
 """Cases that are made at once, while no cycles are looked for; whoever takes them one by one holds no more."""
 NOBODY = "unnamed"
@@ -36,61 +36,72 @@ def fold(
 ) -> Iterator[Case]:
     """In document order. `place` makes a file's name relative to the root; `source_of` gives its content's digest."""
     raws = list(chain.from_iterable(files))
-    names = _redacted(_names(raws, place), redact)
-    if len(set(names)) < len(names):
-        names = numbered(names)
+    names = _names(raws, place, redact)
     prefix = case_id(suite, "") if suite else ""
     known = _Files(redact, place, source_of)
-    for at in range(0, len(raws), CHUNK):
-        part = zip(raws[at : at + CHUNK], names[at : at + CHUNK], strict=True)
-        with no_collections():
-            cases = [_case(prefix + name, raw, known, redact) for raw, name in part]
-        yield from cases
+    parts = ((raws[at : at + CHUNK], names[at : at + CHUNK]) for at in range(0, len(raws), CHUNK))
+    return chain.from_iterable(_cases(*part, prefix, known, redact) for part in parts)
 
 
-def _case(name: str, raw: Raw, known: "_Files", redact: Callable[[str], str]) -> Case:
-    file, source = known.of(raw) if raw.file or raw.suite_file else ("", "")
-    if raw.extra is None:
-        return plain_case(name, raw.outcome, raw.seconds, file, source)
-    return _told_case(name, raw, raw.extra, file, source, redact)
-
-
-class _Files:
-    """Few files hold many cases: each is placed, redacted and digested once."""
+class _Files(dict[str, tuple[str, str]]):
+    """The redacted place of a case's file and its digest. Few files hold many cases: each is looked at once."""
 
     def __init__(
         self, redact: Callable[[str], str], place: Callable[[str], str], source_of: Callable[[str], str]
     ) -> None:
+        super().__init__({"": ("", "")})
         self._redact = redact
         self._place = place
         self._source_of = source_of
-        self._known: dict[str, tuple[str, str]] = {}
 
-    def of(self, raw: Raw) -> tuple[str, str]:
-        """The redacted place of a case's file and its digest."""
-        file = raw.file or raw.suite_file
-        found = self._known.get(file)
-        if found is None:
-            place = self._place(file)
-            found = self._known[file] = (self._redact(place), self._source_of(place))
+    def __missing__(self, file: str) -> tuple[str, str]:
+        place = self._place(file)
+        found = self[file] = (self._redact(place), self._source_of(place))
         return found
 
 
-def _names(raws: Sequence[Raw], place: Callable[[str], str]) -> list[str]:
+def _cases(
+    raws: Sequence[Raw], names: Sequence[str], prefix: str, known: _Files, redact: Callable[[str], str]
+) -> list[Case]:
+    cases: list[Case] = []
+    with no_collections():
+        for name, raw in zip(names, raws, strict=True):
+            # Taken apart at once, here and below: one field asked of a named tuple costs as much as all of this.
+            _, file, _, _, seconds, outcome, extra, suite_file = raw
+            place, source = known[file or suite_file]
+            if extra is None:
+                cases.append(plain_case(prefix + name, outcome, seconds, place, source))
+            else:
+                cases.append(_told_case(prefix + name, raw, extra, place, source, redact))
+    return cases
+
+
+def _names(raws: Sequence[Raw], place: Callable[[str], str], redact: Callable[[str], str]) -> list[str]:
     """Names of enclosing suites stand in front only where two cases would be called the same."""
     plain = [
-        f"{raw.classname}::{raw.name}" if raw.classname and raw.name and not raw.file else _odd_name(raw, place)
-        for raw in raws
+        f"{classname}::{name}" if classname and name and not file else _odd_name(suites, file, classname, name, place)
+        for suites, file, classname, name, _, _, _, _ in raws
     ]
-    if len(set(plain)) == len(plain):
-        return plain
-    count = Counter(plain)
-    return ["::".join((*raw.suites, name)) if count[name] > 1 else name for raw, name in zip(raws, plain, strict=True)]
+    if _distinct(plain):
+        clean = _redacted(plain, redact)
+        if clean == plain:  # as nearly always; a mask may stand in two names, and then they are the same
+            return clean
+    else:
+        count = Counter(plain)
+        together = zip(raws, plain, strict=True)
+        clean = _redacted(
+            ["::".join((*raw.suites, name)) if count[name] > 1 else name for raw, name in together], redact
+        )
+    return clean if _distinct(clean) else numbered(clean)
 
 
-def _odd_name(raw: Raw, place: Callable[[str], str]) -> str:
-    parts = (place(raw.file) if raw.file else "", raw.classname, raw.name)
-    return "::".join(filter(None, parts)) or "::".join(raw.suites) or NOBODY
+def _distinct(names: Sequence[str]) -> bool:
+    return len(set(names)) == len(names)
+
+
+def _odd_name(suites: Sequence[str], file: str, classname: str, name: str, place: Callable[[str], str]) -> str:
+    parts = (place(file) if file else "", classname, name)
+    return "::".join(filter(None, parts)) or "::".join(suites) or NOBODY
 
 
 def _redacted(names: list[str], redact: Callable[[str], str]) -> list[str]:
