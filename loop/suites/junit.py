@@ -10,7 +10,6 @@ import codecs
 import io
 import re
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -18,10 +17,10 @@ from xml.parsers import expat
 
 from loop.core.model import Outcome, ProblemKind
 from loop.core.quiet import no_collections
-from loop.suites.junit_builder import Attributes, Builder, Raw, Refused
-from loop.suites.junit_recovery import TAG_LIMIT, Recovery
+from loop.suites.junit_builder import Builder, Raw, Refused
+from loop.suites.junit_expat import by_expat
+from loop.suites.junit_recovery import Recovery
 
-CHUNK = 1 << 18
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -68,7 +67,7 @@ def read(path: Path, *, name: str | None = None) -> Document:
 
 def _read(document: Document, stream: BinaryIO) -> Document:
     try:
-        builder = _by_expat(stream)
+        builder = by_expat(stream)
         document.raws, document.flags = builder.raws, list(builder.flags)
         if not builder.junit:
             return _unreadable(document, "no JUnit XML")
@@ -80,53 +79,6 @@ def _read(document: Document, stream: BinaryIO) -> Document:
     except Refused as refusal:
         return _unreadable(document, f"refused: {refusal}")
     return document
-
-
-def _by_expat(stream: BinaryIO) -> Builder:
-    """The whole document, or ExpatError at the first thing that is not well-formed."""
-    parser = expat.ParserCreate()
-    builder = Builder(lambda listens: setattr(parser, "CharacterDataHandler", builder.text if listens else None))
-    parser.buffer_text = True
-    parser.StartElementHandler, parser.EndElementHandler = _handlers(builder)
-    parser.EntityDeclHandler = _refuse_entity
-    seen = 0
-    while data := stream.read(CHUNK):
-        parser.Parse(data, False)
-        seen += len(data)
-        if seen - parser.CurrentByteIndex > TAG_LIMIT:
-            raise Refused(f"a single tag is longer than {TAG_LIMIT} bytes")
-    parser.Parse(b"", True)
-    return builder
-
-
-def _handlers(builder: Builder) -> tuple[Callable[[str, Attributes], None], Callable[[str], None]]:
-    """Start and end for expat, which hold a case back until it shows whether anything stands in it."""
-    held: Attributes | None = None
-
-    def start(name: str, attributes: Attributes) -> None:
-        nonlocal held
-        if held is not None:
-            builder.start("testcase", held)
-            held = None
-            builder.start(name, attributes)
-        elif name == "testcase" and builder.idle:
-            held = attributes
-        else:
-            builder.start(name, attributes)
-
-    def end(name: str) -> None:
-        nonlocal held
-        if held is None:
-            builder.end(name)
-        else:
-            builder.plain_case(held)
-            held = None
-
-    return start, end
-
-
-def _refuse_entity(*_: object) -> None:
-    raise Refused("the document declares entities of its own")
 
 
 def _recover(document: Document, stream: BinaryIO, complaint: str) -> None:

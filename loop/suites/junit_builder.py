@@ -68,10 +68,6 @@ _STATED = {
 }
 """What a `status` or `result` attribute says where no child element does."""
 
-_ODD = frozenset({"file", "class", "status", "result"})
-"""Attributes of a case that say more than its name, its class and its time."""
-_INFINITE = float("inf")
-_tuple = tuple.__new__  # what Raw(...) does in the end, without its Python code
 _SEVERITY = (Outcome.ERROR, Outcome.FAILED, Outcome.UNFINISHED, Outcome.SKIPPED, Outcome.XFAILED, Outcome.PASSED)
 
 
@@ -185,12 +181,13 @@ class Builder:
         self._listen = listen
         """Called when text begins to matter and when it ceases to: most of a document's text is white space."""
         self._kinds = dict(KINDS)
-        self._classnames: dict[str, str] = {}
+        self.classnames: dict[str, str] = {}
+        """Each once, for many cases share theirs."""
         self.idle = True
         """Neither a case is open nor text is being taken: what begins now is a suite or a case of its own."""
         self._depth = 0
         self._suites: list[OpenSuite] = []
-        self._suite: OpenSuite | None = None
+        self.suite: OpenSuite | None = None
         """The innermost one that is open."""
         self._cases: list[tuple[Attributes, Extra]] = []
         self._taking: tuple[int, str, Attributes, Text] | None = None
@@ -217,24 +214,6 @@ class Builder:
             self.idle = False
             self._taking = (self._depth, local_name(name), attributes, Text())
             self._listen(True)
-
-    def plain_case(self, attributes: Attributes) -> None:
-        """A case without child elements, as nearly all are: the same as its start and its end, and much faster."""
-        suite = self._suite
-        try:
-            name, classname, duration = attributes["name"], attributes["classname"], attributes["time"]
-            taken = float(duration)
-        except (KeyError, ValueError):
-            suite = None
-        if suite is None or (len(attributes) > 3 and not _ODD.isdisjoint(attributes)):
-            self.start("testcase", attributes)
-            self.end("testcase")
-            return
-        suite.tests += 1
-        classname = self._classnames.setdefault(classname, classname)
-        known = taken if 0.0 <= taken < _INFINITE else None
-        whole = (suite.path, "", classname, name, known, Outcome.PASSED, None, suite.file)
-        self.raws.append(_tuple(Raw, whole))
 
     def text(self, data: str) -> None:
         if self._taking is not None:
@@ -272,12 +251,12 @@ class Builder:
         if self._depth > MAX_DEPTH:
             raise Refused(f"suites are nested deeper than {MAX_DEPTH}")
         self.junit = True
-        above = self._suite
+        above = self.suite
         path = above.path if above else ()
         name = attributes.get("name", "")
         file = attributes.get("file") or (above.file if above else "")
-        self._suite = OpenSuite(attributes, (*path, name) if name else path, file)
-        self._suites.append(self._suite)
+        self.suite = OpenSuite(attributes, (*path, name) if name else path, file)
+        self._suites.append(self.suite)
 
     def _taken(self) -> None:
         assert self._taking is not None
@@ -305,14 +284,14 @@ class Builder:
     def _close_case(self, *, cut: bool = False) -> None:
         attributes, extra = self._cases.pop()
         self.idle = not self._cases
-        suite = self._suite
+        suite = self.suite
         outcome = _outcome(attributes, extra, cut=cut)
         classname = attributes.get("classname") or attributes.get("class", "")
         duration = attributes.get("time")
         raw = Raw(
             suite.path if suite else (),
             attributes.get("file", ""),
-            self._classnames.setdefault(classname, classname),
+            self.classnames.setdefault(classname, classname),
             attributes.get("name", ""),
             None if duration is None else seconds(duration),
             outcome,
@@ -326,7 +305,7 @@ class Builder:
 
     def _close_suite(self, *, cut: bool = False) -> None:
         suite = self._suites.pop()
-        above = self._suite = self._suites[-1] if self._suites else None
+        above = self.suite = self._suites[-1] if self._suites else None
         if suite.results:
             self._add_synthetic(suite, Extra(results=suite.results))
         if not cut:

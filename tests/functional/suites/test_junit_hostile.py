@@ -281,3 +281,39 @@ def test_both_readers_agree_on_a_well_formed_document(tmp_path: Path) -> None:
     recovered = parse(tmp_path / "b.xml", "log line\n" + doc(inner))
     assert recovered.raws == by_expat.raws
     assert any("recovered" in flag for flag in recovered.flags)
+
+
+PLAIN = {  # attributes of a case in which nothing stands
+    "name, class and time": 'name="a" classname="c" time="0.5"',
+    "others that say nothing to us": 'name="a" classname="c" time="0.5" line="3" id="x"',
+    "no time": 'name="a" classname="c"',
+    "no class": 'name="a" time="1"',
+    "an empty class, and its older name": 'name="a" classname="" class="c" time="1"',
+    "a file": 'name="a" classname="c" time="1" file="t.py"',
+    "a status": 'name="a" classname="c" time="1" status="failed"',
+    "a result": 'name="a" classname="c" time="1" result="skipped"',
+    "a negative time": 'name="a" classname="c" time="-1"',
+    "a time that is no number": 'name="a" classname="c" time="nan"',
+    "an infinite time": 'name="a" classname="c" time="inf"',
+    "a grouped time": 'name="a" classname="c" time="1,234.5"',
+}
+
+
+@pytest.mark.parametrize("attributes", PLAIN.values(), ids=PLAIN)
+@pytest.mark.parametrize(
+    "around", ["{}", '<testsuite name="s" file="s.py">{}</testsuite>'], ids=["alone", "in a suite"]
+)
+def test_a_case_in_which_nothing_stands_is_the_same_to_both_readers(
+    tmp_path: Path, attributes: str, around: str
+) -> None:
+    content = around.format(f"<testcase {attributes}/>")
+    by_expat = parse(tmp_path / "a.xml", content)
+    recovered = parse(tmp_path / "b.xml", "log line\n" + content)
+    assert len(by_expat.raws) == 1
+    assert by_expat.raws == recovered.raws
+    assert by_expat.flags == []
+
+
+def test_plain_cases_are_counted_with_all_others(tmp_path: Path) -> None:
+    inner = '<testcase name="a" classname="c" time="1"/>' * 2 + BAD
+    assert parse(tmp_path / "r.xml", f'<testsuite tests="3">{inner}</testsuite>').flags == []
