@@ -159,6 +159,27 @@ def test_the_redactor_is_idempotent(text: str) -> None:
     assert REDACT(once) == once
 
 
+LINE = "aB3/" * 16
+LONE = {  # a line that holds nothing but 64 characters of base64, and what becomes of it
+    "alone": (LINE, "[redacted private key]"),
+    "between others": (f"before\n{LINE}\nafter", "before\n[redacted private key]\nafter"),
+    "quoted, as pytest and mail do": (
+        f"E   {LINE}\n > {LINE}",
+        "E   [redacted private key]\n > [redacted private key]",
+    ),
+    "with white space behind it": (f"{LINE} \r\nafter", "[redacted private key]\nafter"),
+    "with a word before it": (f"digest {LINE}", f"digest {LINE}"),
+    "with a word behind it": (f"{LINE} sum", f"{LINE} sum"),
+    "longer": (f"{LINE}a", f"{LINE}a"),
+    "shorter, among long lines": (f"{LINE[1:]}\n{'long ' * 20}", f"{LINE[1:]}\n{'long ' * 20}"),
+}
+
+
+@pytest.mark.parametrize(("text", "wanted"), LONE.values(), ids=LONE)
+def test_a_line_of_a_key_is_masked_without_its_edges_and_keeps_what_quotes_it(text: str, wanted: str) -> None:
+    assert REDACT(text) == wanted
+
+
 class TestPrivateKeysWithoutAnEnd:
     def test_lines_of_the_key_go_and_the_log_goes_on(self) -> None:
         text = f"-----BEGIN PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n{BODY}\nINFO: started (1)\nall fine"
