@@ -1,5 +1,7 @@
 """How cases of result files are named, redacted and told."""
 
+import re
+
 from loop.core.model import Case, Outcome
 from loop.suites.junit_builder import Extra, Raw, Result
 from loop.suites.junit_fold import fold
@@ -77,6 +79,13 @@ def test_names_are_redacted_one_by_one_where_a_batch_holds_a_secret() -> None:
     raws[700] = raw("hunter2secret")
     names = [case.id for case in fold([raws], redact=lambda text: text.replace("hunter2secret", "***"))]
     assert names == [*(f"n{i}" for i in range(700)), "***", *(f"n{i}" for i in range(701, 1200))]
+
+
+def test_names_that_are_equal_only_when_masked_are_numbered() -> None:
+    names = [
+        case.id for case in fold([[raw("n one"), raw("n two")]], redact=lambda text: re.sub("one|two", "***", text))
+    ]
+    assert names == ["n ***", "n ***#2"]
 
 
 def test_a_skip_beside_a_failure_does_not_explain_it() -> None:
