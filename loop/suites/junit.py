@@ -3,7 +3,8 @@
     read(path) -> Document        raw cases, and what is wrong with the file
     fold(documents, ...)          cases with ids and redacted texts
 
-A document is read to its end before any case of it is named, because a name depends on whether it is unique.
+A document is read to its end before any case of it is named, because a name depends on whether it is unique. What it
+claims to hold and does not is told as `junit_claims` says.
 """
 
 import codecs
@@ -40,7 +41,8 @@ class Document:
     """How the file is named to people."""
     raws: list[Raw] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
-    """What is odd or wrong, for people; `truncated at byte n`, `recovered: ...`, `counts disagree: ...`."""
+    """What is odd or wrong, for people; `truncated at byte n`, `recovered: ...`, `counts disagree: ...`,
+    `suites are missing: ...`."""
     problem: ProblemKind | None = None
     """Why the file can not carry a verdict."""
     sentence: str = ""
@@ -73,6 +75,8 @@ def _read(document: Document, stream: BinaryIO) -> Document:
             return _unreadable(document, "no JUnit XML")
         if not builder.raws:
             document.flags.append("no cases")
+        elif builder.loss:
+            _incomplete(document, builder.loss)
     except (expat.ExpatError, LookupError, ValueError) as error:  # the latter two: an encoding that expat can not read
         stream.seek(0)
         _recover(document, stream, str(error))
@@ -108,6 +112,14 @@ def _recover(document: Document, stream: BinaryIO, complaint: str) -> None:
         _truncated(document, size)
     else:
         _recovered(document, recovery, [note] if note else [], complaint)
+        if builder.loss and document.problem is None:
+            _incomplete(document, builder.loss)
+
+
+def _incomplete(document: Document, loss: str) -> None:
+    document.flags.append(f"suites are missing: {loss}")
+    document.problem = ProblemKind.FEWER_THAN_EXPECTED
+    document.sentence = f"Suites are missing from {document.name}: {loss}. What it holds is not all that ran."
 
 
 def _recovered(document: Document, recovery: Recovery, notes: list[str], complaint: str) -> None:

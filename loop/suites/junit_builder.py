@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from loop.core.model import Outcome
 from loop.suites.durations import seconds
+from loop.suites.junit_claims import Counts
 
 MAX_DEPTH = 100
 TEXT_LIMIT = 65_536
@@ -148,15 +149,8 @@ class Text:
 
 
 @dataclass(slots=True)
-class OpenSuite:
-    attributes: Attributes
-    path: tuple[str, ...]
-    file: str
-    tests: int = 0
-    failing: int = 0
-    """Cases of its own; `..._below`: of the suites in it."""
-    tests_below: int = 0
-    failing_below: int = 0
+class OpenSuite(Counts):
+    file: str = ""
     results: list[Result] = field(default_factory=list)
 
 
@@ -178,6 +172,8 @@ class Builder:
         self.flags = Flags()
         self.junit = False
         """Whether any element of JUnit's was seen."""
+        self.loss = ""
+        """Where suites are missing, by what the document itself says."""
         self._listen = listen
         """Called when text begins to matter and when it ceases to: most of a document's text is white space."""
         self._kinds = dict(KINDS)
@@ -255,7 +251,7 @@ class Builder:
         path = above.path if above else ()
         name = attributes.get("name", "")
         file = attributes.get("file") or (above.file if above else "")
-        self.suite = OpenSuite(attributes, (*path, name) if name else path, file)
+        self.suite = OpenSuite(attributes, (*path, name) if name else path, file=file)
         self._suites.append(self.suite)
 
     def _taken(self) -> None:
@@ -311,20 +307,17 @@ class Builder:
         if not cut:
             self._compare(suite)
         if above:
-            above.tests_below += suite.tests + suite.tests_below
-            above.failing_below += suite.failing + suite.failing_below
+            suite.closed_in(above)
 
     def _compare(self, suite: OpenSuite) -> None:
         """Counts that stand only in attributes: a claimed failure without a failing case is shown as an error."""
-        tests = _number(suite.attributes, "tests")
-        claimed = _number(suite.attributes, "failures") + _number(suite.attributes, "errors")
-        where = suite.path[-1] if suite.path else "the root"
-        held = suite.tests + suite.tests_below
-        if tests not in (0, suite.tests, held):
-            self.flags.append(f"counts disagree: {where} says {tests} tests and holds {held}")
+        self.loss = self.loss or suite.loss()
+        if disagreement := suite.disagreement():
+            self.flags.append(disagreement)
+        claimed = suite.claimed_failing
         if claimed and not suite.failing + suite.failing_below:
             sentence = f"the suite's attributes say {claimed} failures or errors, but no case of it failed"
-            self.flags.append(f"counts disagree: {where} says {claimed} failed and holds none")
+            self.flags.append(f"counts disagree: {suite.where} says {claimed} failed and holds none")
             self._add_synthetic(suite, Extra(results=[Result(Outcome.ERROR, "", sentence, "")]))
 
     def _add_synthetic(self, suite: OpenSuite, extra: Extra) -> None:
@@ -361,10 +354,3 @@ def _kept(extra: Extra, outcome: Outcome) -> Extra | None:
     if outcome is Outcome.PASSED:
         extra.output.clear()
     return extra if extra.results or extra.properties or extra.output else None
-
-
-def _number(attributes: Attributes, name: str) -> int:
-    try:
-        return int(attributes.get(name, "0").replace(",", "") or 0)
-    except ValueError:
-        return 0

@@ -130,6 +130,8 @@ PASSING = "def test_fine():\n    pass\n"
 GREEN = '<testsuite tests="1"><testcase name="a"/></testsuite>'
 RED = '<testsuite tests="1"><testcase name="a"><failure message="no"/></testcase></testsuite>'
 CUT = '<testsuite tests="2"><testcase name="a"/><testcase name="b"><fail'
+MORE = '<testsuite name="s" tests="25"><testcase name="a"/></testsuite>'
+LOST = f'<testsuites tests="25">{GREEN}</testsuites>'
 WRITES = "echo '{}' > results.xml\n"
 EMPTY = '<testsuite tests="0"></testsuite>'
 HEALTH = "a, health: /health}"
@@ -242,6 +244,10 @@ FAULTS = (
     Fault("result file of the last iteration in place", left_by_the_last_iteration, "invalid", 4,
           "result file missing"),
     Fault("result file without a case", command(WRITES.format(EMPTY)), "invalid", 4, "collected nothing"),
+    Fault("result file without some of its suites", command(WRITES.format(LOST)), "invalid", 4,
+          "fewer cases than expected"),
+    Fault("result file that claims more cases than it holds", command(WRITES.format(MORE)), "passed", 0,
+          "counts disagree: s says 25 tests and holds 1"),
     Fault("fewer results than the runner listed", command(WRITES.format(GREEN), ', list: "echo a; echo b"'),
           "invalid", 4, "fewer cases than expected"),
     Fault("command killed after a green file", command(WRITES.format(GREEN) + "kill -9 $$\n"), "invalid", 4,

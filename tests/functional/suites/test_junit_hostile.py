@@ -317,3 +317,63 @@ def test_a_case_in_which_nothing_stands_is_the_same_to_both_readers(
 def test_plain_cases_are_counted_with_all_others(tmp_path: Path) -> None:
     inner = '<testcase name="a" classname="c" time="1"/>' * 2 + BAD
     assert parse(tmp_path / "r.xml", f'<testsuite tests="3">{inner}</testsuite>').flags == []
+
+
+HOLDS_ONE = f'<testsuite name="s" tests="1">{OK}</testsuite>'
+CLAIMS = {  # documents that claim more than they hold where that may be a dialect's way, and what is flagged
+    "a suite": (f'<testsuite name="s" tests="25">{OK}</testsuite>', "s says 25 tests and holds 1"),
+    "a suite of suites, and they do so too": (
+        f'<testsuites tests="9"><testsuite name="s" tests="9">{OK}</testsuite></testsuites>',
+        "the root says 9 tests and holds 1",
+    ),
+    "a suite of suites, one of them silent": (
+        f'<testsuites tests="8">{HOLDS_ONE}<testsuite>{OK}</testsuite></testsuites>',
+        "the root says 8 tests and holds 2",
+    ),
+    "a suite that holds a case beside suites": (
+        f'<testsuite name="t" tests="8">{OK}{HOLDS_ONE}</testsuite>',
+        "t says 8 tests and holds 2",
+    ),
+}
+LOST = {  # documents that claim more than the suites in them do, and what is flagged
+    "suites of the root": (f'<testsuites tests="25">{HOLDS_ONE * 2}</testsuites>', "the root says 25 tests"),
+    "suites of a suite": (
+        f'<testsuites tests="1"><testsuite name="t" tests="1,025">{HOLDS_ONE}</testsuite></testsuites>',
+        "t says 1025 tests",
+    ),
+    "suites of a document that is recovered": (f'log\n<testsuites tests="2">{HOLDS_ONE}</testsuites>', "says 2 tests"),
+}
+COMPLETE = {
+    "equal claims": f'<testsuites tests="2">{HOLDS_ONE * 2}</testsuites>',
+    "a claim of fewer": f'<testsuites tests="1">{HOLDS_ONE * 2}</testsuites>',
+    "more cases than the suites in it claim": f'<testsuites tests="2"><testsuite tests="1">{OK * 2}</testsuite>'
+    "</testsuites>",
+    "no claim at all": f"<testsuites>{HOLDS_ONE}</testsuites>",
+    "a claim that is no number": f'<testsuites tests="many">{HOLDS_ONE}</testsuites>',
+}
+
+
+@pytest.mark.parametrize(("content", "flag"), CLAIMS.values(), ids=CLAIMS)
+def test_a_claim_of_more_cases_than_there_are_is_flagged(tmp_path: Path, content: str, flag: str) -> None:
+    document = parse(tmp_path / "r.xml", content)
+    assert f"counts disagree: {flag}" in document.flags
+    assert document.usable
+
+
+@pytest.mark.parametrize(("content", "flag"), LOST.values(), ids=LOST)
+def test_a_document_that_lost_suites_carries_no_verdict(tmp_path: Path, content: str, flag: str) -> None:
+    document = parse(tmp_path / "r.xml", content)
+    assert document.problem is ProblemKind.FEWER_THAN_EXPECTED
+    assert flag in document.sentence
+    assert any(told.startswith("suites are missing: ") and flag in told for told in document.flags)
+    assert document.counts["passed"] >= 1
+
+
+@pytest.mark.parametrize("content", COMPLETE.values(), ids=COMPLETE)
+def test_a_document_is_not_said_to_have_lost_suites_without_a_claim_that_says_so(tmp_path: Path, content: str) -> None:
+    assert parse(tmp_path / "r.xml", content).problem is None
+
+
+def test_what_was_cut_off_is_told_as_that(tmp_path: Path) -> None:
+    document = parse(tmp_path / "r.xml", f'<testsuites tests="25">{HOLDS_ONE}')
+    assert document.problem is ProblemKind.RESULT_FILE_TRUNCATED

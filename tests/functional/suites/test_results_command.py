@@ -58,3 +58,13 @@ def test_no_secret_is_printed(tmp_path: Path) -> None:
     for answer in (results(bad), results("--json", bad)):
         assert token not in answer.stdout + answer.stderr
         assert answer.returncode == 0
+
+
+def test_a_file_that_claims_more_than_it_holds_says_so(tmp_path: Path) -> None:
+    inner = '<testsuite name="s" tests="{}"><testcase name="a"/></testsuite>'
+    more = write(tmp_path / "more.xml", inner.format(25))
+    lost = write(tmp_path / "lost.xml", f'<testsuites tests="25">{inner.format(1)}</testsuites>')
+    told, refused = results(more), results(lost)
+    assert "counts disagree: s says 25 tests and holds 1" in told.stdout
+    assert "suites are missing: the root says 25 tests, the suites in it 1" in refused.stdout
+    assert (told.returncode, refused.returncode) == (0, 4)
