@@ -96,7 +96,12 @@ KINDS = (
         re.compile(r"(?i)\b(bearer(?:\s|%20|[+:=]){1,3})(?=[\w.~+/-]{0,200}\d|[\w.~+/-]{20})[\w.~+/-]{6,}={0,2}"),
         r"\1[redacted bearer token]",
     ),
-    Kind(("asic", "ASIC"), re.compile(r"(?i)\b(basic(?:\s|%20|\+){1,3})([A-Za-z0-9+/]{6,}={0,2})"), _basic),
+    Kind(
+        ("asic", "ASIC"),
+        # a second `basic` is no word that follows the first one: it may be what the credentials follow
+        re.compile(r"(?i)\b(basic(?:\s|%20|\+){1,3})(?!basic(?:\s|%20|\+))([A-Za-z0-9+/]{6,}={0,2})"),
+        _basic,
+    ),
     Kind(
         ("://",),
         re.compile(r"(://(?:\[redacted [^\]\n]{1,80}\]|[^\s/:@\"'<>\[\]]){0,256}:)(?!\[redacted)[^\s/\"'<>]{1,1024}@"),

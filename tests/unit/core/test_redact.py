@@ -95,6 +95,7 @@ KINDS = [
     ("Authorization: Basic xyz", "Authorization: Basic [redacted basic credentials]"),
     (f"curl -H 'Basic {b64('user:pass')}' x", "curl -H 'Basic [redacted basic credentials]' x"),
     (f"basic {b64('user:passw').rstrip('=')}", "basic [redacted basic credentials]"),
+    (f"x basic\nBasic+{b64('user:pass')}", "x basic\nBasic+[redacted basic credentials]"),
     ("postgres://user:hunter2@db/x", "postgres://user:[redacted URL password]@db/x"),
     ("redis://:hun:t@er2@db", "redis://:[redacted URL password]@db"),
     ("https://ghx_0123456789abcdef@host/x.git", "https://[redacted URL credentials]@host/x.git"),
