@@ -18,6 +18,7 @@ from loop.cloud.values import (
     StartFailure,
     Unhealthy,
     Unproven,
+    Written,
 )
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "StartFailure",
     "Unhealthy",
     "Unproven",
+    "Written",
     "connect",
 ]

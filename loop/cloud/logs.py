@@ -9,11 +9,11 @@ import time
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from loop.cloud.calls import CALL_TIMEOUT, patiently, poll
 from loop.cloud.conversions import instant
-from loop.cloud.values import Request
+from loop.cloud.values import Request, Written
 from loop.cloud.wire import Wire
 from loop.errors import Wait
 
@@ -48,6 +48,21 @@ class Logs:
         query = self._query(OUTPUT_LOGS, service, revision, since, until)
         entries = self._read(query, "timestamp desc", limit, f"reading the log of {service}", wait)
         return tuple(_text(entry) for entry in reversed(entries))
+
+    def entries(
+        self,
+        service: str,
+        revision: str,
+        *,
+        since: datetime,
+        until: datetime,
+        limit: int = 1000,
+        wait: Wait = time.sleep,
+    ) -> tuple[Written, ...]:
+        """The first `limit` entries that the containers of a revision wrote, oldest first."""
+        query = self._query(OUTPUT_LOGS, service, revision, since, until)
+        entries = self._read(query, "timestamp asc", limit, f"reading the log of {service}", wait)
+        return tuple(map(written_from_entry, entries))
 
     def first_lines_of_failure(self, service: str, revision: str, wait: Wait) -> tuple[str, ...]:
         """A failed revision's last lines; waits a little, for lines arrive later than the failure does."""
@@ -139,6 +154,20 @@ def request_from_entry(entry: "LogEntry") -> Request:
         agent=http.user_agent,
         trace=entry.trace.rpartition("/")[2],
         size=http.response_size,
+    )
+
+
+def written_from_entry(entry: "LogEntry") -> Written:
+    from google.logging.type.log_severity_pb2 import LogSeverity
+
+    at = instant(entry.timestamp)
+    assert at is not None, "Cloud Logging stamps every entry"
+    return Written(
+        at=at,
+        text=_text(entry),
+        stream=unquote(entry.log_name).rpartition("/")[2],
+        severity=LogSeverity.Name(entry.severity) if entry.severity else "",
+        trace=entry.trace.rpartition("/")[2],
     )
 
 

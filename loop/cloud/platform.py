@@ -31,6 +31,7 @@ from loop.cloud.values import (
     StartFailure,
     Unhealthy,
     Unproven,
+    Written,
 )
 from loop.cloud.wire import Wire
 from loop.core.environment import PlatformTarget, Service
@@ -150,6 +151,13 @@ class Platform:
     ) -> tuple[str, ...]:  # fmt: skip
         """The last lines that the service wrote, oldest first."""
         return self._logs.lines(service.service, revision, since=since, until=until, limit=limit, wait=wait)
+
+    def entries(
+        self, service: Service, revision: str, *,
+        since: datetime, until: datetime, limit: int = 1000, wait: Wait = time.sleep,
+    ) -> tuple[Written, ...]:  # fmt: skip
+        """The first entries that the revision's own process wrote in that time, oldest first."""
+        return self._logs.entries(service.service, revision, since=since, until=until, limit=limit, wait=wait)
 
     def requests(
         self, service: Service, *,

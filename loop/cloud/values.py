@@ -130,6 +130,20 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What a service's own process wrote at once, usually a line."""
+
+    at: datetime
+    text: str
+    stream: str
+    """`stdout`, `stderr`, or `system` for what the platform says of the container."""
+    severity: str = ""
+    """Cloud Logging's name of it, e.g. `ERROR`; empty where the entry has none."""
+    trace: str = ""
+    """32 hex digits; empty where the service named none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One entry of a service's request log."""
 

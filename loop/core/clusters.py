@@ -1,14 +1,16 @@
 """Failing cases grouped by signature, each group with the layer that its facts point at. Pure.
 
-Facts are HTTP status codes and exception types; where a signature has neither, the layer is not known and is called so.
+Facts are HTTP status codes, exception types, and error lines that services wrote while the case ran; where there is
+none, the layer is not known and is called so.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from loop.core.evidence import LogLine
 from loop.core.model import Failing, Outcome
 
 
@@ -34,10 +36,17 @@ class Clue(NamedTuple):
 
     layer: Layer
     fact: str = ""
-    """`HTTP 403`, an exception's name, an outcome; empty where nothing points anywhere."""
+    """`HTTP 403`, an exception's name, an outcome, a service's log; empty where nothing points anywhere."""
+    quoted: str = ""
+    """The line of that log, in the service's own words."""
+
+    @property
+    def source(self) -> str:
+        """The fact with its line."""
+        return f"{self.fact}: {self.quoted}" if self.quoted else self.fact
 
     def __str__(self) -> str:
-        return f"{self.layer} (from {self.fact})" if self.fact else self.layer.value
+        return f"{self.layer} (from {self.source})" if self.fact else self.layer.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +80,9 @@ _EXCEPTIONS = {
     },
     Layer.ASSERTION: {"AssertionError", "AssertionFailedError", "ComparisonFailure", "Failed", "ExpectationFailed"},
 }  # fmt: skip
+_SAYS_LITTLE = frozenset({Layer.UNKNOWN, Layer.ASSERTION})
+"""That something was not as the test wanted it, but not why: a service's error says more."""
+_SERVER_ERROR = 500
 _LAYER_OF = {name: layer for layer, names in _EXCEPTIONS.items() for name in names}
 _NAME = re.compile(r"\b[A-Za-z]\w*\b")
 _STATUS = re.compile(
@@ -106,7 +118,22 @@ def layer(case: Failing) -> Layer:
     return clue(case).layer
 
 
-def clue(case: Failing) -> Clue:
+def clue(case: Failing, log: Sequence[LogLine] = ()) -> Clue:
+    """`log`: what is kept of the services' logs for that case; an error line, if there is one, stands at its end."""
+    own = _own(case)
+    if not log or not log[-1].error:
+        return own
+    error = log[-1]
+    fact = f"a line in {error.service}'s log{', joined by time' if error.by_time else ''}"
+    if own.layer in _SAYS_LITTLE:
+        return Clue(Layer.SERVICE, fact, error.text)
+    if own.layer is not Layer.RUNNER and (status(case.signature) or 0) >= _SERVER_ERROR:
+        return Clue(Layer.SERVICE, f"{own.fact} and {fact}", error.text)
+    return own
+
+
+def _own(case: Failing) -> Clue:
+    """What the case itself says."""
     if case.outcome in (Outcome.UNFINISHED, Outcome.NOT_RUN):
         return Clue(Layer.RUNNER, case.outcome.value)
     code = status(case.signature)

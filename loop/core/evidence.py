@@ -13,7 +13,7 @@ from enum import StrEnum
 from math import ceil, floor, isfinite, log10
 
 from loop.core.environment import Suite, Target
-from loop.core.model import PASSING, UNCOUNTED, Case, Measured, Outcome, Problem, ProblemKind, ServiceFigure
+from loop.core.model import PASSING, UNCOUNTED, Case, Evidence, Measured, Outcome, Problem, ProblemKind, ServiceFigure
 from loop.core.patterns import matches
 
 NAMED = 200
@@ -42,6 +42,11 @@ class Ran:
     seconds: float | None = None
     """Of all attempts together."""
 
+    @property
+    def failed(self) -> bool:
+        """It counts and did not pass."""
+        return self.outcome not in PASSING and self.outcome not in UNCOUNTED
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -65,6 +70,21 @@ class CaseRequest:
     service: str
     revision: str
     ms: float | None
+    by_time: bool = False
+    """Joined because no other case ran then, not by its trace id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """A line that a service's own process wrote while a case ran that did not pass."""
+
+    at: datetime
+    service: str
+    text: str
+    severity: str = ""
+    """As Cloud Logging names it; empty where the line has none."""
+    error: bool = False
+    """Of severity ERROR or higher, or the line of a traceback that names the exception."""
     by_time: bool = False
     """Joined because no other case ran then, not by its trace id."""
 
@@ -103,6 +123,10 @@ class SuiteEvidence:
     requests: dict[str, tuple[CaseRequest, ...]] = field(default_factory=dict)
     """Case id -> its last requests, for cases that did not pass."""
     samples: tuple[Samples, ...] = ()
+    lines: dict[str, tuple[LogLine, ...]] = field(default_factory=dict)
+    """Case id -> what services wrote while it ran, for cases that did not pass; at the end its last error line."""
+    logs: tuple[Evidence, ...] = ()
+    """Everything that services wrote while the suite ran; nothing is read of a suite in which no case failed."""
 
     @property
     def available(self) -> bool:
@@ -130,7 +154,7 @@ class Joined:
 def join(ran: Iterable[Ran], entries: Iterable[Entry]) -> Joined:
     cases = list(ran)
     own = {case.trace: case.id for case in cases if case.trace}
-    alone = _alone(cases)
+    only = alone(cases)
     found: defaultdict[str, list[tuple[Entry, bool]]] = defaultdict(list)
     by_trace: Counter[str] = Counter()
     by_time: Counter[str] = Counter()
@@ -138,25 +162,29 @@ def join(ran: Iterable[Ran], entries: Iterable[Entry]) -> Joined:
         if case_id := own.get(entry.trace):
             by_trace[entry.service] += 1
             found[case_id].append((entry, False))
-        elif case_id := alone(entry.at):
+        elif case_id := only(entry.at):
             by_time[entry.service] += 1
             found[case_id].append((entry, True))
     return Joined(requests=found, by_trace=by_trace, by_time=by_time)
 
 
-def _alone(cases: Iterable[Ran]) -> Callable[[datetime], str | None]:
-    """At a moment: the only case that ran; None where none did, or several."""
+def alone(cases: Iterable[Ran], *, lingering: timedelta = timedelta()) -> Callable[[datetime], str | None]:
+    """At a moment: the only case that ran; None where none did, or several. A case that was the last to end is
+    `lingering` for a while, until another begins."""
     steps = sorted(_steps(cases), key=lambda step: step[0])
-    starts, holders = [], []
+    starts: list[datetime] = []
+    holders: list[tuple[str | None, timedelta | None]] = []
     running: set[str] = set()
     for at, case_id, begins in steps:
         (running.add if begins else running.discard)(case_id)
         starts.append(at)
-        holders.append(next(iter(running)) if len(running) == 1 else None)
+        only = next(iter(running)) if len(running) == 1 else None
+        holders.append((only, None) if running else (case_id, lingering))
 
     def at_that_moment(at: datetime) -> str | None:
         place = bisect_right(starts, at) - 1
-        return holders[place] if place >= 0 else None
+        holder, within = holders[place] if place >= 0 else (None, None)
+        return holder if within is None or at < starts[place] + within else None
 
     return at_that_moment
 
@@ -184,7 +212,7 @@ def suite_evidence(
     complete = all(log.status is LogStatus.READ for log in logs.values())
     bare = [case.id for case in ran if case.outcome in PASSING and _bare(case, joined, complete, bool(entries))]
     began = [case for case in ran if case.outcome not in (Outcome.NOT_RUN, Outcome.SKIPPED)]
-    failed = [case.id for case in ran if case.outcome not in PASSING and case.outcome not in UNCOUNTED]
+    failed = [case.id for case in ran if case.failed]
     return SuiteEvidence(
         services=services,
         cases=len(began),

@@ -5,7 +5,7 @@ it. What is masked too much costs a reader a word; what is masked too little is 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from loop.core.needles import Needles
 from loop.core.secrets import KINDS, MARK, PRIVATE_KEY, encodings
@@ -59,6 +59,19 @@ class Redactor:
         """For one stream, whose lines come one after another."""
         return LineRedactor(self)
 
+    def each(self, lines: Iterable[str]) -> list[str]:
+        """Line for line, of a log whose first lines may be missing: a private key may begin before it."""
+        masked: list[str] = []
+        raw: list[str] = []
+        line = self.line_by_line()
+        for text in lines:
+            if line.ends_unbegun(text):
+                for place in _tail_of_key(raw):
+                    masked[place] = PRIVATE_KEY
+            masked.append(line(text))
+            raw.append(text)
+        return masked
+
     def lines(self, chunks: Iterable[str]) -> Iterator[str]:
         """Complete lines, ends included, of text that comes in pieces of any size: a secret may lie across them.
 
@@ -99,6 +112,11 @@ class LineRedactor:
 
     def __call__(self, line: str) -> str:
         return self._redact(self._key.mask(line))
+
+    def ends_unbegun(self, line: str) -> bool:
+        """A key's end, of which no line before told that it begins."""
+        edge = None if self._key.inside else _EDGE.search(line)
+        return edge is not None and edge[1] == "END"
 
 
 class _Key:
@@ -141,6 +159,14 @@ class _Key:
 
 def _key_line(text: str) -> bool:
     return len(text) <= KEY_LINE_LENGTH and _KEY_LINE.fullmatch(text) is not None
+
+
+def _tail_of_key(lines: Sequence[str]) -> Iterator[int]:
+    """The places of the last lines that look like a key's."""
+    for place in range(len(lines) - 1, -1, -1):
+        if len(lines[place]) < SHORTEST_KEY_LINE or not _key_line(lines[place]):
+            return
+        yield place
 
 
 def _without_keys(lines: Iterable[str]) -> list[str]:

@@ -8,7 +8,9 @@ from typing import Any
 
 from loop.core.clusters import clue
 from loop.core.events import BuildFailed, RevisionFailed, ServiceUnhealthy
-from loop.core.model import Case, Change, ChangedFile, Commit, Comparison, Failing, Judgement, Rate
+from loop.core.evidence import LogLine
+from loop.core.loglines import of_case
+from loop.core.model import Case, Change, ChangedFile, Commit, Comparison, Failing, Rate
 from loop.core.state import IterationState, RunState, ServiceState
 
 VERSION = 1
@@ -35,7 +37,7 @@ def brief(
     `cases`: rows of cases that did not pass, by id, for their output; `logs`: lines of a service's revision in the
     iteration's window, by service name.
     """
-    it, judgement = state.iteration(number), state.iteration(number).judgement
+    it = state.iteration(number)
     return {
         "version": VERSION,
         "run": state.name,
@@ -46,7 +48,7 @@ def brief(
         "mission": state.charter.mission,
         "commit": it.commit,
         "branch": f"loop/{state.name}",
-        **_judged(judgement, cases or {}),
+        **_judged(it, cases or {}),
         "services": [_service(it, service, (logs or {}).get(service.name, ())) for service in it.services.values()],
         "dependencies": [
             {"name": probe.dependency, "reachable": probe.reachable, "detail": probe.detail}
@@ -58,9 +60,10 @@ def brief(
     }
 
 
-def _judged(judgement: Judgement | None, cases: Mapping[str, Case]) -> Json:
+def _judged(it: IterationState, cases: Mapping[str, Case]) -> Json:
+    judgement = it.judgement
     failing = judgement.failing if judgement else ()
-    groups = _groups([case for case in failing if not case.known], cases)
+    groups = _groups([case for case in failing if not case.known], cases, it)
     return {
         "goal": judgement.goal if judgement else "",
         "verdict": judgement.verdict.value if judgement else None,
@@ -76,31 +79,38 @@ def _judged(judgement: Judgement | None, cases: Mapping[str, Case]) -> Json:
     }
 
 
-def _groups(failing: Sequence[Failing], cases: Mapping[str, Case]) -> list[Json]:
+def _groups(failing: Sequence[Failing], cases: Mapping[str, Case], it: IterationState) -> list[Json]:
     """Cases with one signature are one group; the group with most cases comes first."""
     by_cause: dict[str, list[Failing]] = {}
     for case in failing:
         by_cause.setdefault(case.signature or case.message or case.outcome.value, []).append(case)
     ordered = sorted(by_cause.values(), key=lambda group: -len(group))
-    return [_group(group, cases) for group in ordered]
+    return [_group(group, cases, it) for group in ordered]
 
 
-def _group(group: Sequence[Failing], cases: Mapping[str, Case]) -> Json:
-    first = group[0]
-    found = clue(first)
-    row = next((cases[case.id] for case in group if case.id in cases), None)
+def _group(group: Sequence[Failing], cases: Mapping[str, Case], it: IterationState) -> Json:
+    first = next((case for case in group if case.id in cases), group[0])
+    written = of_case(it, first.id)
+    found = clue(first, written)
+    row = cases.get(first.id)
     return {
         "signature": first.signature,
         "outcome": first.outcome.value,
-        "layer": {"probable": found.layer.value, "from": found.fact},
+        "layer": {"probable": found.layer.value, "from": found.source},
         "message": first.message[:MESSAGE],
         "cases": [case.id for case in group[:CASES]],
         "count": len(group),
         "failing_since": min(case.since for case in group),
-        "example": row.id if row else first.id,
+        "example": first.id,
         "file": row.file if row else "",
         "output": trimmed(row.detail) if row else "",
+        "service_lines": [_line(each) for each in written],
     }
+
+
+def _line(line: LogLine) -> Json:
+    joined = "time" if line.by_time else "trace"
+    return {"service": line.service, "severity": line.severity, "text": line.text, "joined_by": joined}
 
 
 def trimmed(text: str, limit: int = DETAIL) -> str:

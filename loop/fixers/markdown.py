@@ -46,12 +46,20 @@ def _failures(brief: Json) -> Iterable[str]:
         yield f"Probable layer: {layer['probable']}{' (from ' + layer['from'] + ')' if layer['from'] else ''}."
         yield f"Not passing since iteration {group['failing_since']}. Output of `{group['example']}`:"
         yield from fenced(group["output"] or group["message"])
+        if group["service_lines"]:
+            yield "What the services wrote while it ran:"
+            yield from fenced("\n".join(map(_service_line, group["service_lines"])))
     if omitted:
         yield from (f"{omitted} more signatures are left out here.", "")
     if brief["known_issues"]:
         yield from ("## Known issues, not to be fixed now", "")
         yield from (f"- `{issue['case']}`: {issue['known']}" for issue in brief["known_issues"])
         yield ""
+
+
+def _service_line(line: Json) -> str:
+    marks = ", ".join(mark for mark in (line["severity"], f"by {line['joined_by']}") if mark)
+    return f"{line['service']} ({marks}): {line['text']}"
 
 
 def _problems(problems: Sequence[Json]) -> Iterable[str]:

@@ -6,10 +6,11 @@ was not asked.
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from loop import cloud
@@ -19,10 +20,12 @@ from loop.core.actions import CheckServing
 from loop.core.environment import Proof, Service
 from loop.core.events import ServingChecked
 from loop.core.evidence import Entry, LogStatus, Ran, ServiceEvidence
+from loop.core.loglines import of_failing
 from loop.core.model import Case, Outcome, Serving
 from loop.core.state import IterationState, RunState, ServiceState, SuiteState
 from loop.core.traffic import shares
 from loop.errors import AccessDenied
+from loop.perform import loglines
 from loop.perform.emit import Emit
 from loop.perform.setting import Setting
 
@@ -42,6 +45,8 @@ class Seen:
     """The mark's; None where it did not show up."""
     log: ServiceEvidence
     entries: tuple[Entry, ...] = ()
+    ahead: timedelta = timedelta()
+    """The log's clock before ours."""
 
 
 def check_serving(action: CheckServing, setting: Setting, emit: Emit) -> None:
@@ -60,7 +65,19 @@ def check_serving(action: CheckServing, setting: Setting, emit: Emit) -> None:
     moved = (*map(setting.redact, _moved(it, read, seen)), *strangers)
     logs = {name: each.log if ran is not None else _unavailable(FORGOTTEN) for name, each in seen.items()}
     found = evidence.suite_evidence(ran or (), logs, _of_the_tested(it, entries), state.charter.targets)
+    found = replace(found, **_lines(it, suite, ran or (), seen, setting, emit))
     emit(ServingChecked(iteration=it.number, suite=suite.name, serving=serving, moved=moved, evidence=found))
+
+
+def _lines(
+    it: IterationState, suite: SuiteState, ran: Sequence[Ran], seen: Mapping[str, Seen], setting: Setting, emit: Emit
+) -> dict[str, Any]:
+    """Nothing is read where every case passed: a read costs a part of the platform's quota."""
+    if not any(case.failed for case in ran):
+        return {}
+    ahead = {name: each.ahead for name, each in seen.items() if each.entry}
+    lines = loglines.read(it, suite, ahead, setting, emit)
+    return {"lines": of_failing(ran, lines), "logs": loglines.keep(it, suite, lines, setting, emit)}
 
 
 def _seen(service: Service, mark: cloud.Mark, suite: SuiteState, until: float, setting: Setting, emit: Emit) -> Seen:
@@ -72,33 +89,31 @@ def _seen(service: Service, mark: cloud.Mark, suite: SuiteState, until: float, s
             waited = emit.state.charter.evidence.wait
             reason = f"the marked request to {service.name} was not in its request log within {waited:g} s"
             return Seen(mark=mark, entry=None, log=_unavailable(reason))
-        since, until_at = _window(suite, entry.at - mark.probe.at)
+        ahead = _ahead(entry, mark)
+        since, until_at = loglines.window(suite, ahead)
         found = platform.requests(service, since=since, until=until_at, limit=MOST, wait=emit.wait)
     except AccessDenied as error:
         return Seen(mark=mark, entry=None, log=_unavailable(setting.redact(error.message)))
-    entries = tuple(_entry(service, r, setting) for r in found if not r.agent.startswith(AGENT))
+    entries = tuple(_entry(service, r, ahead, setting) for r in found if not r.agent.startswith(AGENT))
     if len(found) == MOST:
         log = _unavailable(f"{service.name} was asked more often than the {MOST} times that are read")
     else:
         log = ServiceEvidence(status=LogStatus.READ)
-    return Seen(mark=mark, entry=entry, log=log, entries=entries)
+    return Seen(mark=mark, entry=entry, log=log, entries=entries, ahead=ahead)
 
 
 def _unavailable(reason: str) -> ServiceEvidence:
     return ServiceEvidence(status=LogStatus.UNAVAILABLE, reason=reason)
 
 
-def _window(suite: SuiteState, ahead: timedelta) -> tuple[datetime, datetime]:
-    """The suite's own time by the log's clock."""
-    assert suite.started is not None
-    assert suite.finished is not None
-    shift = ahead if abs(ahead) > CLOCKS_AGREE else timedelta()
-    return suite.started + shift, suite.finished + shift
+def _ahead(entry: cloud.Request, mark: cloud.Mark) -> timedelta:
+    ahead = entry.at - mark.probe.at
+    return ahead if abs(ahead) > CLOCKS_AGREE else timedelta()
 
 
-def _entry(service: Service, request: cloud.Request, setting: Setting) -> Entry:
+def _entry(service: Service, request: cloud.Request, ahead: timedelta, setting: Setting) -> Entry:
     return Entry(
-        at=request.at,
+        at=request.at - ahead,
         service=service.name,
         revision=request.revision,
         method=request.method,

@@ -4,13 +4,32 @@ from collections.abc import Iterator, Sequence
 
 from loop.core.compare import suite_of
 from loop.core.environment import Target
-from loop.core.evidence import NAMED, CaseRequest, LogStatus, SuiteEvidence
+from loop.core.evidence import NAMED, CaseRequest, LogLine, LogStatus, SuiteEvidence
+from loop.core.loglines import of_case
 from loop.core.model import Measured
 from loop.core.wording import count, sentence
-from loop.reports.document import Block, Bullet, Bullets, Code, Heading, Line, Paragraph, Row, Strong, Table, line
+from loop.reports.document import (
+    Block,
+    Bullet,
+    Bullets,
+    Code,
+    Heading,
+    Line,
+    Output,
+    Paragraph,
+    Row,
+    Strong,
+    Table,
+    line,
+)
 from loop.reports.subject import Subject
 
 _SHOWN_BARE = 5
+_JOINED = {
+    (False,): "joined by its trace id",
+    (True,): "joined by time (no other case ran)",
+    (False, True): "joined by its trace id, or by time where that is said (no other case ran)",
+}
 
 
 def requests_of(subject: Subject, case_id: str) -> Iterator[Block]:
@@ -24,6 +43,20 @@ def requests_of(subject: Subject, case_id: str) -> Iterator[Block]:
         yield Bullets(tuple(map(_request, requests)))
     elif _known_silent(subject, found, case_id):
         yield Paragraph(line("It sent no request to any service."))
+
+
+def lines_of(subject: Subject, case_id: str) -> Iterator[Block]:
+    """What the services wrote while a failing case ran; that they wrote nothing is never said."""
+    found = of_case(subject.iteration, case_id)
+    if found:
+        how = tuple(sorted({each.by_time for each in found}))
+        caption = line(f"What the services wrote meanwhile, {_JOINED[how]}:")
+        yield Output(caption, "\n".join(_written(each, mixed=len(how) > 1) for each in found))
+
+
+def _written(each: LogLine, *, mixed: bool) -> str:
+    marks = ", ".join(mark for mark in (each.severity, "by time" if mixed and each.by_time else "") if mark)
+    return f"{each.service}{f' ({marks})' if marks else ''}: {each.text}"
 
 
 def _evidence(subject: Subject, case_id: str) -> SuiteEvidence | None:

@@ -241,6 +241,6 @@ def _measured(subject: Subject, suite: SuiteState, result: SuiteResult) -> Bulle
                 f", {versions}" if versions else "")  # fmt: skip
     files = tuple(
         line(evidence_link(subject.iteration, e), f" ({e.size} bytes, sha256 ", Code(e.sha256[:12]), ")")
-        for e in result.evidence
+        for e in (*result.evidence, *(suite.evidence.logs if suite.evidence else ()))
     )
     return Bullet(head, (*logs_read(suite.evidence), *files))

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from loop.core.clusters import clue
+from loop.core.clusters import Clue, clue
+from loop.core.loglines import of_case
 from loop.core.model import Case, Comparison, Failing, Judgement, SuiteJudged, Verdict
 from loop.core.wording import count, duration, one_line, percent, short_commit
 from loop.reports.document import (
@@ -20,7 +21,7 @@ from loop.reports.document import (
     bullets,
     line,
 )
-from loop.reports.evidence import requests_of, targets, weak
+from loop.reports.evidence import lines_of, requests_of, targets, weak
 from loop.reports.subject import Subject, claims, earlier_commits, groups
 
 _SHOWN_GROUPS = 12
@@ -73,6 +74,7 @@ def _group(subject: Subject, group: Sequence[Failing]) -> Iterator[Block]:
         )
     yield Bullets((*_about(subject, group), *_notes(subject, group)))
     yield from requests_of(subject, first.id)
+    yield from lines_of(subject, first.id)
     yield from _detail(subject, first)
 
 
@@ -87,9 +89,15 @@ def _about(subject: Subject, group: Sequence[Failing]) -> Iterator[Bullet]:
         yield Bullet(line("Message: ", Code(one_line(first.message))))
     if first.signature and one_line(first.signature) != one_line(first.message):
         yield Bullet(line("Signature: ", Code(one_line(first.signature))))
-    yield Bullet(line(f"Probable layer: {clue(first)}"))
+    yield Bullet(_layer(clue(first, of_case(subject.iteration, first.id))))
     for known in sorted({f.known for f in group if f.known}):
         yield Bullet(line(Strong("Known issue"), f": {known}"))
+
+
+def _layer(found: Clue) -> Line:
+    if found.quoted:
+        return line(f"Probable layer: {found.layer} (from {found.fact}: ", Code(one_line(found.quoted)), ")")
+    return line(f"Probable layer: {found}")
 
 
 def _since(failing: Failing, subject: Subject) -> str:

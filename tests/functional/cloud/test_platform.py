@@ -280,6 +280,9 @@ def test_requests_are_found_by_trace_and_lines_by_revision(stage, image):
     assert lines[0] == f"starting as {order.revision}"
     assert stage.platform.logs(service, revision=order.revision, limit=1) == lines[-1:]
     assert stage.platform.logs(service, revision="web-other-1") == ()
+    first, *_ = stage.platform.entries(service, order.revision, since=since, until=datetime.now(UTC), limit=1)
+    assert (first.text, first.stream, first.severity, first.trace) == (lines[0], "stdout", "", "")
+    assert stage.platform.entries(service, order.revision, since=since, until=since) == ()
 
 
 def eventually(look, within=10.0):

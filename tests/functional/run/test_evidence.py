@@ -1,6 +1,7 @@
 """What a suite really asked: every figure from the services' request logs, and nothing believed that they lack."""
 
 import http.server
+import json
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -169,3 +170,77 @@ def test_a_service_that_died_during_the_suite_contaminates_it(stack: Any) -> Non
     run = stack.loop("run", "--env", "local")
     assert run.returncode == 4, run.stdout + run.stderr
     assert "its health is red since the suite ran (HTTP 503)" in " ".join(stack.report(1, 0).split())
+
+
+RAISING = """    def do_GET(self):
+        if self.path == "/jwt":
+            print("token is t0p-s3cret-value", flush=True)
+            return {}["jwt"]
+"""
+ASKING_FOR_IT = """
+import os, urllib.request
+
+def test_is_fine():
+    assert urllib.request.urlopen(os.environ["LOOP_URL_A"] + "/health").status == 200
+
+def test_wants_a_token():
+    assert urllib.request.urlopen(os.environ["LOOP_URL_A"] + "/jwt").status == 200
+"""
+
+
+def raising(stack: Any, how: str) -> None:
+    app = stack.read("services/a/app.py")
+    stack.write("services/a/app.py", app.replace("    def do_GET(self):\n", how))
+    stack.write("tests/test_smoke.py", ASKING_FOR_IT)
+
+
+def test_the_traceback_of_a_service_names_the_layer_of_the_case_in_whose_time_it_was_written(stack: Any) -> None:
+    raising(stack, RAISING)
+    stack.configure("a, health: /health}", 'a, health: /health, env: {API_TOKEN: "${secret:TOKEN_OF_A}"}}')
+    stack.without_fixer()
+    stack.commit("A service that raises")
+    ran = stack.loop("run", "--env", "local", env={"TOKEN_OF_A": "t0p-s3cret-value"})
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    record, report = stack.record(1, 0), stack.report(1, 0)
+    evidence = record["suites"]["smoke"]["evidence"]
+    assert set(evidence["lines"]) == {"smoke::tests/test_smoke.py::test_wants_a_token"}
+    *_, last = evidence["lines"]["smoke::tests/test_smoke.py::test_wants_a_token"]
+    assert (last["service"], last["text"], last["error"], last["by_time"]) == ("a", "KeyError: 'jwt'", True, True)
+    assert "service (from HTTP 503 and a line in a's log, joined by time: `KeyError: 'jwt'`)" in report
+    assert "What the services wrote meanwhile, joined by time (no other case ran):" in report
+    assert "\na: KeyError: 'jwt'\n" in report
+    (log,) = evidence["logs"]
+    kept = stack.read(f"reports/local/1/evidence/0/{log['path']}")
+    assert "Traceback (most recent call last):\n" in kept
+    assert "token is [redacted" in kept
+    assert "t0p-s3cret-value" not in kept + report + stack.report(1, 0, "json")
+    assert log["path"] in report
+
+
+STRUCTURED = """    def do_GET(self):
+        if self.path == "/jwt":
+            trace = "projects/local/traces/" + self.headers["traceparent"].split("-")[1]
+            said = {"severity": "ERROR", "message": "no key for it", "logging.googleapis.com/trace": trace}
+            print(json.dumps(said), flush=True)
+            return self.send_error(500)
+"""
+
+
+def test_a_line_with_the_trace_of_a_case_is_its_own_and_the_fixer_is_told(stack: Any, tmp_path: Any) -> None:
+    raising(stack, STRUCTURED)
+    stack.write(
+        "fix.py",
+        f"import os, shutil, sys\nshutil.copy(os.environ['LOOP_BRIEF'], {str(tmp_path)!r} + '/brief.json')\n"
+        f"shutil.copy(os.environ['LOOP_BRIEF_MARKDOWN'], {str(tmp_path)!r} + '/brief.md')\nsys.exit(3)\n",
+    )
+    stack.commit("A service that says what it was asked by")
+    ran = stack.loop("run", "--env", "local")
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    said = "HTTP 500 and a line in a's log"
+    assert f"Probable layer: service (from {said}: `no key for it`)" in stack.report(1, 0)
+    (group,) = json.loads((tmp_path / "brief.json").read_text())["failures"]
+    assert group["layer"] == {"probable": "service", "from": f"{said}: no key for it"}
+    assert group["service_lines"] == [
+        {"service": "a", "severity": "ERROR", "text": "no key for it", "joined_by": "trace"}
+    ]
+    assert "a (ERROR, by trace): no key for it" in (tmp_path / "brief.md").read_text()

@@ -98,7 +98,10 @@ message = f"Use {line}\\n\\n{text}\\n\\nRoot-cause: {line}\\nLearned: {line}"
 subprocess.run(["git", "commit", "-qam", message], check=True)
 """
 )
-LOUD = READ + SAY + "say(lambda text: (sys.stdout.write(text), sys.stdout.flush()))\n"
+ALOUD = "say(lambda text: (sys.stdout.write(text), sys.stdout.flush()))\n"
+LOUD = READ + SAY + ALOUD
+ASKED = "    def do_GET(self):\n"
+LOUD_WHEN_ASKED = ASKED + f"        if self.path != '/health': {ALOUD}"
 
 
 @pytest.fixture
@@ -108,7 +111,7 @@ def planted(stack: Any) -> Any:
     env = f'PLANTED: "{stack.root.parent}/planted.json", PASS_PHRASE: "${{secret:STACK_SECRET}}"'
     stack.configure("timeout: 60s", f"timeout: 60s, env: {{{env}}}")
     stack.configure("a, health: /health}", f"a, health: {{path: /health, within: 1s}}, env: {{{env}}}}}")
-    stack.write("services/a/app.py", LOUD + stack.read("services/a/app.py"))
+    stack.write("services/a/app.py", LOUD + stack.read("services/a/app.py").replace(ASKED, LOUD_WHEN_ASKED))
     stack.write("tests/test_smoke.py", CASES)
     stack.write("fix.py", FIXER)
     stack.commit("Plant")
@@ -147,6 +150,8 @@ def test_ten_kinds_of_secrets_are_written_nowhere(planted: Any) -> None:
     assert planted.record(1, 0)["judgement"]["verdict"] == "failed"
     assert planted.report(1, 0).count("[redacted") > 10, "the plants must have come through"
     assert list(planted.root.parent.glob("LOOP_BRIEF*")), "the fixer must have run"
+    (log,) = planted.record(1, 0)["suites"]["smoke"]["evidence"]["logs"]
+    assert "[redacted" in planted.read(f"reports/local/1/evidence/0/{log['path']}"), "the service must have said them"
     assert leaks(planted, said) == []
 
 

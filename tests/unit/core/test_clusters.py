@@ -1,8 +1,12 @@
 """Failing cases in groups, each with the layer that its facts point at."""
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
 from loop.core.clusters import Cluster, Layer, clue, group, layer, status
+from loop.core.evidence import LogLine
 from loop.core.model import Failing, Outcome
 
 
@@ -84,6 +88,41 @@ def test_the_layer_follows_from_status_codes_and_exception_types_alone(signature
 )
 def test_a_layer_is_told_with_the_fact_that_points_at_it(signature: str, told: str) -> None:
     assert str(clue(failing("a", signature))) == told
+
+
+def written(text: str = "KeyError: 'jwt'", **more: Any) -> tuple[LogLine, ...]:
+    at = datetime(2026, 11, 22, tzinfo=UTC)
+    return (LogLine(at=at, service="api", text="Traceback"), LogLine(at=at, service="api", text=text, **more))
+
+
+@pytest.mark.parametrize(
+    ("signature", "told"),
+    [
+        ("something else", "service (from a line in api's log: KeyError: 'jwt')"),
+        ("assert 1 == 2", "service (from a line in api's log: KeyError: 'jwt')"),
+        ("HTTP 500", "service (from HTTP 500 and a line in api's log: KeyError: 'jwt')"),
+        ("HTTP 503", "service (from HTTP 503 and a line in api's log: KeyError: 'jwt')"),
+        ("HTTP 403", "authentication or authorisation (from HTTP 403)"),
+        ("httpx.ReadTimeout: no answer", "time limit (from ReadTimeout)"),
+        ("TypeError: no", "test code (from TypeError)"),
+    ],
+)
+def test_an_error_in_a_services_log_says_more_than_an_assertion_and_agrees_with_5xx(signature: str, told: str) -> None:
+    assert str(clue(failing("a", signature), written(error=True))) == told
+
+
+def test_a_line_that_is_no_error_points_nowhere() -> None:
+    assert str(clue(failing("a", "something else"), written())) == "not known"
+
+
+def test_a_line_joined_by_time_is_told_to_be() -> None:
+    told = "service (from a line in api's log, joined by time: KeyError: 'jwt')"
+    assert str(clue(failing("a", "something else"), written(error=True, by_time=True))) == told
+
+
+def test_a_case_that_never_ended_stays_the_runners_whatever_a_service_wrote() -> None:
+    unfinished = failing("a", "HTTP 500", Outcome.UNFINISHED)
+    assert str(clue(unfinished, written(error=True))) == "runner (from unfinished)"
 
 
 def test_groups_of_one_size_stay_in_order_of_appearance() -> None:

@@ -212,6 +212,13 @@ class TestStreams:
         seen = [line(text) for text in f"a\n{PEM}\nb".splitlines()]
         assert seen == ["a", *["[redacted private key]"] * 8, "b"]
 
+    def test_each_line_of_a_log_that_begins_within_a_key_is_masked_in_its_place(self) -> None:
+        cut = PEM.splitlines()[3:]
+        assert REDACT.each(["before", "ok", *cut, "after"]) == [
+            "before", "ok", *["[redacted private key]"] * len(cut), "after",
+        ]  # fmt: skip
+        assert REDACT.each(f"a\n{PEM}\nb".splitlines()) == ["a", *["[redacted private key]"] * 8, "b"]
+
     def test_two_streams_do_not_know_of_each_other(self) -> None:
         one, other = REDACT.line_by_line(), REDACT.line_by_line()
         one("-----BEGIN PRIVATE KEY-----")

@@ -22,6 +22,7 @@ from loop.core.events import (
     ServiceUnhealthy,
     ServiceUnverified,
 )
+from loop.core.evidence import LogLine, SuiteEvidence
 from loop.core.model import (
     Case,
     Change,
@@ -41,7 +42,7 @@ from loop.core.model import (
     Serving,
     Verdict,
 )
-from loop.core.state import RunState, begin, evolve
+from loop.core.state import RunState, SuiteState, begin, evolve
 from loop.fixers import brief, markdown
 from loop.fixers.brief import trimmed
 from loop.fixers.markdown import fenced
@@ -118,6 +119,23 @@ def test_equal_causes_are_one_group_and_the_largest_comes_first() -> None:
     assert (first["example"], first["file"], first["output"]) == ("e2e::c", "tests/test_c.py", "Traceback\n```\n403")
     assert first["failing_since"] == 0
     assert (second["signature"], second["example"], second["output"]) == ("HTTP 500", "e2e::a", "")
+
+
+def test_a_group_has_what_services_wrote_while_its_example_ran() -> None:
+    line = LogLine(at=AT, service="api", text="KeyError: 'jwt'", severity="ERROR", error=True, by_time=True)
+    found = SuiteEvidence(services={}, cases=4, asked=0, lines={"e2e::a": (line,)})
+    state = run_of_two()
+    suites = {"e2e": SuiteState(name="e2e", evidence=found)}
+    state = replace(state, iterations=(state.iterations[0], replace(state.iterations[1], suites=suites)))
+    told = brief(state, 1, cases=CASES)
+    of_403, of_500 = told["failures"]
+    assert of_403["service_lines"] == []
+    assert of_500["service_lines"] == [
+        {"service": "api", "severity": "ERROR", "text": "KeyError: 'jwt'", "joined_by": "time"}
+    ]
+    said = "HTTP 500 and a line in api's log, joined by time: KeyError: 'jwt'"
+    assert of_500["layer"] == {"probable": "service", "from": said}
+    assert "api (ERROR, by time): KeyError: 'jwt'" in markdown(told)
 
 
 def test_known_issues_are_not_to_be_fixed() -> None:

@@ -36,7 +36,7 @@ from loop.core.events import (
     ServingChecked,
     SuiteFinished,
 )
-from loop.core.evidence import CaseRequest, LogStatus, ServiceEvidence, SuiteEvidence
+from loop.core.evidence import CaseRequest, LogLine, LogStatus, ServiceEvidence, SuiteEvidence
 from loop.core.model import (
     CapabilityJudged,
     Case,
@@ -420,7 +420,16 @@ def evidence(failed: Sequence[Failing]) -> SuiteEvidence:
         bare=1,
         bare_ids=(IDS[21],),
         requests={f.id: (denied, asked) for f in failed if f.id == OAUTH},
+        lines={f.id: LINES for f in failed if f.id in (OAUTH, EXECUTES)},
+        logs=(Evidence(path=f"logs/{SUITE}-1-backend-1.txt", sha256=sha("log"), size=812),),
     )
+
+
+_AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
+LINES = (
+    LogLine(at=_AT, service="backend", text="POST /agents `execute`", by_time=True),
+    LogLine(at=_AT, service="backend", text="no <agent> of that name", severity="ERROR", error=True),
+)
 
 
 MEASURED = (
