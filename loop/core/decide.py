@@ -28,7 +28,7 @@ from loop.core.actions import (
 )
 from loop.core.environment import Service
 from loop.core.model import Judgement, ProblemKind, Verdict
-from loop.core.state import IterationState, RunState, ServiceState
+from loop.core.state import IterationState, RunState
 from loop.core.stopping import invalid_in_a_row, no_progress, oscillating, undeployed_in_a_row
 from loop.core.traffic import confirmation_due, pairs, promotable, promotion_due, restoration_due, unconfirmed
 
@@ -241,12 +241,6 @@ def _nobody_fixes(state: RunState, it: IterationState) -> EndRun | None:
     if not it.judgement.deployed:
         return EndRun(ending=Ending.DEPLOY_FAILING, sentence=it.judgement.rule)
     return EndRun(ending=Ending.WAITING, sentence=f"{it.judgement.rule}; commit a fix, then: loop resume {state.name}")
-
-
-def service_open(service: ServiceState) -> bool:
-    """An operation was begun on the platform whose end is not known."""
-    requested = bool(service.operation) and service.created is None and service.failure is None
-    return requested or bool(service.build and not service.image and service.failure is None)
 
 
 def _count(n: int, noun: str) -> str:

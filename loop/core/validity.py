@@ -1,6 +1,6 @@
 """May an iteration carry a verdict at all? Every reason against it, by name (design section 5). Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from loop.core.model import Problem, ProblemKind
 from loop.core.tally import Tally
@@ -8,19 +8,22 @@ from loop.core.tally import Tally
 
 def problems(tallies: Sequence[Tally], elsewhere: Sequence[Problem]) -> tuple[Problem, ...]:
     """All of them: those from elsewhere, those that the suites' runners had, and what the counts show by themselves."""
-    found = [*elsewhere]
-    for tally in tallies:
-        found.extend(_of(tally, explained=bool(found)))
-    if not tallies and not found:
-        found.append(Problem(kind=ProblemKind.NOTHING_COUNTED, sentence="no suite was selected"))
-    return tuple(found)
+    found = [*elsewhere, *(problem for tally in tallies for problem in _of(tally))]
+    return tuple(found) or tuple(_missing(tallies))
 
 
-def _of(tally: Tally, *, explained: bool) -> Iterable[Problem]:
-    """A runner's own problems explain its counts; what went wrong before explains a suite that never began."""
+def _of(tally: Tally) -> Iterable[Problem]:
+    """A runner's own problems explain its counts."""
     if tally.result is None:
-        return [] if explained else [_problem(ProblemKind.SUITE_NOT_RUN, tally, "did not run")]
+        return []
     return tally.result.problems or _counted(tally)
+
+
+def _missing(tallies: Sequence[Tally]) -> Iterator[Problem]:
+    """A suite that never began, where nothing that went wrong elsewhere explains it, wherever it stands in the file."""
+    if not tallies:
+        yield Problem(kind=ProblemKind.NOTHING_COUNTED, sentence="no suite was selected")
+    yield from (_problem(ProblemKind.SUITE_NOT_RUN, t, "did not run") for t in tallies if t.result is None)
 
 
 def _counted(tally: Tally) -> list[Problem]:

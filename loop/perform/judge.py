@@ -11,6 +11,7 @@ from loop.core.model import Judgement, Problem, ProblemKind
 from loop.core.state import IterationState
 from loop.core.verdict import Trial, deploy_failed
 from loop.core.verdict import judge as judged
+from loop.core.wording import open_operations
 from loop.perform.emit import Emit
 from loop.perform.history import cases_of, consents, history
 from loop.perform.setting import Setting
@@ -50,6 +51,18 @@ def _tested(it: IterationState, setting: Setting, emit: Emit) -> Judgement:
 
 
 def _problems(it: IterationState, suites: Sequence[Suite]) -> Iterator[Problem]:
+    yield from _before_the_suites(it)
+    for suite in it.suites.values():
+        for moved in suite.moved:
+            yield Problem(kind=ProblemKind.CONTAMINATED, sentence=f"while {suite.name} ran: {moved}")
+    for wanted in suites:
+        seen = it.suites[wanted.name]
+        # what went wrong in the suite itself explains why it asked nothing
+        if seen.checked and not (seen.result and seen.result.problems):
+            yield from filter(None, [evidence.problem(wanted, seen.evidence)])
+
+
+def _before_the_suites(it: IterationState) -> Iterator[Problem]:
     if it.setup_problem:
         yield it.setup_problem
     for service in it.services.values():
@@ -59,11 +72,6 @@ def _problems(it: IterationState, suites: Sequence[Suite]) -> Iterator[Problem]:
         if not probe.reachable:
             sentence = f"dependency {probe.dependency} was not reachable: {probe.detail}"
             yield Problem(kind=ProblemKind.DEPENDENCY, sentence=sentence)
-    for suite in it.suites.values():
-        for moved in suite.moved:
-            yield Problem(kind=ProblemKind.CONTAMINATED, sentence=f"while {suite.name} ran: {moved}")
-    for wanted in suites:
-        seen = it.suites[wanted.name]
-        # what went wrong in the suite itself explains why it asked nothing
-        if seen.checked and not (seen.result and seen.result.problems):
-            yield from filter(None, [evidence.problem(wanted, seen.evidence)])
+    for name, operation in open_operations(it):
+        sentence = f"{name}: {operation} had not ended when this was judged"
+        yield Problem(kind=ProblemKind.OPERATION_OPEN, sentence=sentence)

@@ -215,6 +215,23 @@ def left_by_the_last_iteration(stack: Any) -> None:
     stack.configure("iterations: 3", "iterations: 1")
 
 
+def cut_short(stack: Any) -> None:
+    """The set-up of the workspace fails while service a is being deployed: it has begun and does not listen yet."""
+    stack.without_fixer()
+    begun = stack.root.parent / "begun"
+    stack.write("services/a/app.py", f"import time\nopen({str(begun)!r}, 'w').close()\ntime.sleep(600)\n")
+    stack.write("setup.sh", f"until [ -e '{begun}' ]; do sleep 0.1; done\nexit 7\n")
+    stack.write("configs/local.yaml", stack.read("configs/local.yaml") + "workspace: {setup: sh setup.sh}\n")
+
+
+def invalid_before(stack: Any) -> None:
+    """The suite that is listed last runs first and collects nothing; the other one is never begun."""
+    suite("def helper(): ...\n")(stack)
+    stack.write("more/test_more.py", PASSING)
+    stack.configure("suites:\n", f"suites:\n  other: {{pytest: more, python: {sys.executable}, priority: 2}}\n")
+    stack.configure("timeout: 60s", "timeout: 60s, priority: 1")
+
+
 FAULTS = (
     # results that are none
     Fault("0 cases collected", suite("def helper(): ...\n"), "invalid", 4, "collected nothing", sample=True),
@@ -234,6 +251,7 @@ FAULTS = (
     Fault("set-up of the workspace fails", added("workspace: {setup: exit 7}\n"), "invalid", 4, "set-up failed"),
     Fault("set-up of the suite fails", configured("timeout: 60s", "timeout: 60s, setup: exit 7"), "invalid", 4,
           "set-up failed"),
+    Fault("a suite before this one was invalid", invalid_before, "invalid", 4, "collected nothing"),
     # result files
     Fault("result file missing", command("true\n"), "invalid", 4, "result file missing"),
     Fault("result file truncated", command(WRITES.format(CUT)), "invalid", 4, "result file truncated", sample=True),
@@ -276,6 +294,7 @@ FAULTS = (
           "services/a/app.py", stack.read("services/a/app.py").replace("ANSWER = open", 'if os.path.exists('
           'os.environ["TMPDIR_OF_TEST"] + "/dead"): raise SystemExit(3)\nANSWER = open', 1)))[0]), "invalid", 4,
           "contaminated"),
+    Fault("judged while a deployment was open", cut_short, "invalid", 4, "operation open", sample=True),
     Fault("403 everywhere", lambda stack: (app(ANSWERS, FORBID.format("/health"))(stack), stack.write(
           "tests/test_smoke.py", stack.read("tests/test_smoke.py").replace("/health", "/api")))[0], "failed", 1,
           "HTTP Error 403"),

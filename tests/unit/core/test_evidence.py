@@ -121,7 +121,8 @@ def test_a_case_that_another_revision_answered_is_named() -> None:
     entries = [asked(0.1, "aa", revision="api-2"), asked(0.2, "aa"), asked(0.3, "elsewhere", revision="api-3")]
     (said,) = strangers(cases, entries, {"api": "api-1"}, {})
     assert "api-2 answered 1" in said
-    assert strangers(cases, entries[1:], {"api": "api-1"}) == ()
+    assert strangers(cases, entries[1:], {"api": "api-1"}, {}) == ()
+    assert strangers(cases, entries, {"api": "api-1"}, {"api": {"api-2"}}) == (), "it serves while a candidate is tested"
 
 
 SUITE = Suite(name="s", exercises=("api", "web"))

@@ -111,7 +111,12 @@ def test_a_traceback_that_never_ends_claims_no_later_line() -> None:
 @pytest.mark.parametrize(
     "lines",
     [
-        ("TypeError: x is undefined", "    at get (app.js:3:4)", "    at run (app.js:9:1)"),
+        (
+            "TypeError: x is undefined",
+            "    at get (app.js:3:4)",
+            "    at Object.asTypeError (app.js:9:1)",
+            "    at z (z.js)",
+        ),
         ('Exception in thread "main" java.lang.IllegalStateException: no', "\tat a.B.c(B.java:3)"),
         ("panic: runtime error: index out of range",),
         ("http: panic serving 127.0.0.1:9: no",),

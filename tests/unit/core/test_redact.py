@@ -214,8 +214,8 @@ class TestStreams:
 
     def test_each_line_of_a_log_that_begins_within_a_key_is_masked_in_its_place(self) -> None:
         cut = PEM.splitlines()[3:]
-        assert REDACT.each(["before", "ok", *cut, "after"]) == [
-            "before", "ok", *["[redacted private key]"] * len(cut), "after",
+        assert REDACT.each(["before", "so far, so good", *cut, "after"]) == [
+            "before", "so far, so good", *["[redacted private key]"] * len(cut), "after",
         ]  # fmt: skip
         assert REDACT.each(f"a\n{PEM}\nb".splitlines()) == ["a", *["[redacted private key]"] * 8, "b"]
 

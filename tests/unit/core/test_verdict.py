@@ -240,6 +240,14 @@ class TestValidity:
         assert found.rule == "invalid: suite p2 did not run"
         assert (found.raw, found.adjusted) == (None, None)
 
+    @pytest.mark.parametrize("suites", [(P1, OTHER), (OTHER, P1)])
+    def test_what_made_one_suite_invalid_explains_the_other_wherever_it_is_listed(
+        self, suites: tuple[Suite, ...]
+    ) -> None:
+        died = Problem(kind=ProblemKind.RUNNER_DIED, sentence="p1 died")
+        found = judged({"p1": []}, charter(*suites), results={"p1": result(problems=[died])})
+        assert found.problems == (died,)
+
     def test_an_iteration_without_a_suite_is_invalid(self) -> None:
         assert judged({}, selected=("none",)).rule == "invalid: no suite was selected"
 

@@ -4,6 +4,8 @@ import ast
 import re
 from pathlib import Path
 
+from loop.core.model import ProblemKind
+
 TESTS = Path(__file__).parents[2]
 PAGE = (TESTS.parent / "docs" / "pains.md").read_text(encoding="utf-8")
 SUITE = "functional/run/test_fault_suite.py"
@@ -16,11 +18,11 @@ def names(path: str) -> set[str]:
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
-def faults() -> set[str]:
-    """First arguments of the `Fault(...)` rows."""
+def fault_rows() -> list[list[object]]:
+    """The arguments of the `Fault(...)` rows; None for what is not written out."""
     calls = (n for n in ast.walk(ast.parse((TESTS / SUITE).read_text(encoding="utf-8"))) if isinstance(n, ast.Call))
     rows = (c for c in calls if isinstance(c.func, ast.Name) and c.func.id == "Fault")
-    return {row.args[0].value for row in rows if isinstance(row.args[0], ast.Constant)}
+    return [[each.value if isinstance(each, ast.Constant) else None for each in row.args] for row in rows]
 
 
 def test_all_thirty_five_are_there_in_order() -> None:
@@ -42,4 +44,13 @@ def test_every_named_test_exists() -> None:
 
 def test_every_row_of_the_fault_suite_stands_for_something_on_the_page_and_the_other_way_round() -> None:
     named = set(re.findall(r"`fault: ([^`]+)`", PAGE))
-    assert named == faults()
+    assert named == {row[0] for row in fault_rows()}
+
+
+NO_ROW = {ProblemKind.SUITE_NOT_RUN: "whatever keeps a suite from running is the reason itself"}
+
+
+def test_every_reason_that_makes_results_invalid_has_a_row_in_the_fault_suite() -> None:
+    shown = {row[4] for row in fault_rows() if row[2] == "invalid"}
+    assert {kind for kind in ProblemKind if kind.value not in shown} == set(NO_ROW)
+    assert [kind.value for kind in NO_ROW if f"`{kind.value}`" not in PAGE] == []
