@@ -27,10 +27,10 @@ def measure(scratch: Path) -> Row:
     whole = sizes[-1] / results_file.CASES / ITERATIONS
     return Row(
         name="history",
-        figure=growth.median,
+        figure=max(growth.median, whole),
         limit=BYTES,
         unit="bytes",
-        rule="median growth of the closed journal by case",
+        rule="the larger one of the median growth and all iterations with their names",
         series=(growth,),
         remarks=(
             f"the first iteration, which writes every name once: {first:.3g} bytes per case",

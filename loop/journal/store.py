@@ -75,11 +75,12 @@ class Journal:
         self.path = path
         self._engine = engine
         self._lock = threading.Lock()
-        self._interned = rows.Names()
+        self._rows = rows.Rows()
         with engine.begin() as connection:
             self._refuse_newer(connection)
             tables.metadata.create_all(connection)
-            statement = sa.text("INSERT OR IGNORE INTO meta (key, value) VALUES ('schema', :schema)")
+            # also of an earlier journal: from now on it holds what the program that made it can not read
+            statement = sa.text("INSERT OR REPLACE INTO meta (key, value) VALUES ('schema', :schema)")
             connection.execute(statement, {"schema": str(tables.SCHEMA)})
 
     def _refuse_newer(self, connection: sa.Connection) -> None:
@@ -132,7 +133,7 @@ class Journal:
         """Event `seq` of the run, with the case rows that belong to it, in one transaction."""
         with self._lock, self._engine.begin() as connection:
             if batch is not None:
-                self._interned.insert(connection, run.id, batch, cases)
+                self._rows.insert(connection, run.id, batch, cases)
             self._insert(connection, run, seq, event)
 
     def _insert(self, connection: sa.Connection, run: Run, seq: int, event: Event) -> None:
@@ -190,7 +191,7 @@ class Journal:
 
     def add_cases(self, run: Run, batch: rows.Batch, cases: Sequence[Case]) -> None:
         with self._lock, self._engine.begin() as connection:
-            self._interned.insert(connection, run.id, batch, cases)
+            self._rows.insert(connection, run.id, batch, cases)
 
     def cases(self, run: Run, batch: rows.Batch) -> list[Case]:
         """All rows of one suite attempt, in case id order of first sight."""

@@ -1,9 +1,9 @@
-"""The tables, and how an old journal becomes a new one: a list of named steps, each applied once."""
+"""The tables. A journal of an earlier program is read as it is; what is missing in it is added when it is opened."""
 
 import sqlalchemy as sa
 
-SCHEMA = 1
-"""A journal with a higher number is refused, never rewritten."""
+SCHEMA = 2
+"""A journal with a higher number is refused, never rewritten. 2: what a case has to say may be a number in `texts`."""
 
 metadata = sa.MetaData()
 
@@ -58,6 +58,16 @@ details = sa.Table(
 )
 """What a case that did not simply pass has to say. Beside the rows, for a long text among them would cost a page of its
 own: a table without rowid keeps at most a quarter of a page in its place."""
+
+texts = sa.Table(
+    "texts",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("digest", sa.String, nullable=False, unique=True),  # 32 hex digits of the body's sha256
+    sa.Column("body", sa.Text, nullable=False),
+)
+"""Message, traceback and signature, written once: a case that keeps failing says the same in every iteration. Its time,
+trace id and properties are its own and stand in `details`."""
 
 leases = sa.Table(
     "leases",

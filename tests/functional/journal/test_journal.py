@@ -1,5 +1,6 @@
 """The journal on a real SQLite file: what goes in comes out, nothing is rewritten, one holder at a time."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -132,14 +133,42 @@ def test_a_number_is_given_once(journal: Journal) -> None:
         journal.start(replace(STARTED, uid="zzzzzz"))
 
 
-def test_what_an_earlier_program_wrote_into_the_rows_is_still_read(journal: Journal, tmp_path: Path) -> None:
+@pytest.mark.parametrize("table", ["cases", "details"])
+def test_what_earlier_programs_wrote_is_still_read(journal: Journal, table: str, tmp_path: Path) -> None:
     run, batch = journal.start(STARTED), Batch(iteration=0, suite="smoke", attempt=1)
     case = Case(id="smoke::a", outcome=Outcome.FAILED, message="assert 403 == 200", detail="x" * 2000, signature="s")
     journal.add_cases(run, batch, [case])
+    told = json.dumps({"message": case.message, "detail": case.detail, "signature": case.signature})
     with sqlite3.connect(journal.path) as connection:
-        connection.execute("UPDATE cases SET details = (SELECT body FROM details)")
-        connection.execute("DELETE FROM details")
-    assert journal.cases(run, batch) == [case]
+        connection.execute("UPDATE details SET body = ?", (told,))
+        if table == "cases":
+            connection.execute("UPDATE cases SET details = ?", (told,))
+            connection.execute("DELETE FROM details")
+        connection.execute("DROP TABLE texts")
+        connection.execute("UPDATE meta SET value = '1'")
+    again = opened(URL, tmp_path)
+    again.add_cases(run, replace(batch, attempt=2), [case])
+    assert again.cases(run, batch) == again.cases(run, replace(batch, attempt=2)) == [case]
+    with sqlite3.connect(journal.path) as connection:
+        schemas = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchall()
+    assert schemas == [("2",)], "the program that made it could not read what it holds now"
+
+
+def test_what_a_case_says_again_and_again_is_written_once(journal: Journal, tmp_path: Path) -> None:
+    """Time, trace id and properties are its own in every iteration."""
+    run = journal.start(STARTED)
+    first = Case(id="smoke::a", outcome=Outcome.FAILED, message="no", detail="detail " * 1000, signature="s")
+    rows = [
+        replace(first, trace=f"{n:032}", started=AT, properties={"ms": str(n)}, seconds=float(n)) for n in range(20)
+    ]
+    batches = [Batch(iteration=n, suite="smoke", attempt=1) for n in range(21)]
+    for batch, case in zip(batches[:20], rows, strict=True):
+        journal.add_cases(run, batch, [case])
+    again = opened(URL, tmp_path)
+    again.add_cases(run, batches[20], [first])
+    assert [again.cases(run, batch) for batch in batches] == [[case] for case in (*rows, first)]
+    with sqlite3.connect(journal.path) as connection:
+        assert connection.execute("SELECT count(*) FROM texts").fetchall() == [(1,)]
 
 
 def test_a_newer_journal_is_refused_and_not_touched(journal: Journal, tmp_path: Path) -> None:
