@@ -9,7 +9,7 @@ import traceback
 
 import typer
 
-from loop.cli import baseline, config, emulator, flaky, known, look, results, run, traffic
+from loop.cli import baseline, config, doctor, emulator, flaky, known, look, results, run, traffic
 from loop.errors import ConfigError, LoopError
 
 COLLECT_EVERY = 50_000
@@ -27,6 +27,7 @@ app.command()(traffic.promote)
 app.command()(traffic.rollback)
 app.command()(traffic.prune)
 app.command()(look.plan)
+app.command()(doctor.doctor)
 app.command()(look.status)
 app.command()(look.history)
 app.command()(look.show)

@@ -74,7 +74,7 @@ class Session:
     @classmethod
     def opened(cls, environment: str, *, wait: bool) -> "Session":
         repo = repository()
-        _exists(environment, repo.root)
+        known_environment(environment, repo.root)
         loaded = config.load(environment, read=config.tree(repo.root), variables=os.environ)
         for warning in loaded.warnings:
             sys.stderr.write(f"warning: {warning}\n")
@@ -334,13 +334,13 @@ def _newest(journal: Journal, name: str | None, environment: str | None) -> Run:
     return run
 
 
-def _exists(environment: str, root: Path) -> None:
+def known_environment(environment: str, root: Path) -> None:
     """A name that is mistyped is answered with those that there are, and with the folder that was looked in."""
     folder = root / "configs"
     if not (folder / f"{environment}.yaml").is_file():
         files = tuple(p.name for p in folder.glob("*.yaml"))
         names = config.environments(files, read=config.tree(root))
-        there = f"there are: {', '.join(names)}" if names else "make one; README.md shows the least that works"
+        there = f"there are: {', '.join(names)}" if names else "make one: loop init"
         raise UsageError(
             f"there is no environment {environment}: no configs/{environment}.yaml", where=str(root), hint=there
         )

@@ -5,12 +5,13 @@ the caller's `wait`, so that a cancellation ends it. Nothing of Google's is impo
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
 from loop.cloud import settings
 from loop.cloud.builds import Builds, Output
+from loop.cloud.checks import checks
 from loop.cloud.logs import Logs
 from loop.cloud.probes import EVIDENCE_WITHIN, Headers, Probes
 from loop.cloud.pruning import Revisions
@@ -34,7 +35,8 @@ from loop.cloud.values import (
     Written,
 )
 from loop.cloud.wire import Wire
-from loop.core.environment import PlatformTarget, Service
+from loop.core.environment import Environment, PlatformTarget, Service
+from loop.core.findings import Finding
 from loop.core.model import Serving
 from loop.core.pruning import RevisionSeen
 from loop.errors import Wait
@@ -168,3 +170,9 @@ class Platform:
         return self._logs.requests(
             service.service, since=since, until=until, trace=trace, agent=agent, limit=limit, wait=wait
         )
+
+    # examining
+
+    def checks(self, environment: Environment) -> Iterator[Finding]:
+        """Whether a run of this environment would find here what it needs, one finding after another. Reads only."""
+        return checks(self._wire, self._services, environment)

@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO
@@ -28,6 +29,7 @@ from loop.emulator.logs import Logs
 from loop.emulator.names import check_tag, new_service_name
 from loop.emulator.operations import Operations
 from loop.emulator.ports import Reservations, key_of, readdressed
+from loop.emulator.rest import Rest
 from loop.emulator.rollout import Rollouts
 from loop.emulator.router import Router
 from loop.emulator.services import Services
@@ -85,6 +87,7 @@ class _Emulator:
         self._startup = startup
         self._clients = 0
         self._token = secrets.token_hex(16)
+        self._rest = Rest(state)
 
     async def run(self, *, standalone: bool, attach_fd: int | None) -> None:
         self._over = asyncio.Event()
@@ -177,16 +180,24 @@ class _Emulator:
             self._over.set()
 
     async def _admin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """What Google's API has no word for: `GET /urls` reserves a service's address before it is deployed."""
+        """The few REST methods (rest.py), and what Google's API has no word for: `GET /urls` reserves a service's
+        address before it is deployed.
+        """
+        status: int
+        answer: Mapping[str, object]
         try:
             head = await read_head(reader)
-            status, answer = self._told(head.start[1]) if head else (400, {"error": "no request"})
-        except (BadHead, Refused) as bad:
+            if head is None:
+                status, answer = 400, {"error": "no request"}
+            else:
+                body = await reader.readexactly(head.length or 0)
+                status, answer = self._rest.answer(head.start[0], head.start[1], body) or self._told(head.start[1])
+        except (BadHead, Refused, asyncio.IncompleteReadError) as bad:
             status, answer = 400, {"error": str(bad)}
-        body = json.dumps(answer).encode()
-        fields = (("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close"))
+        told = json.dumps(answer).encode()
+        fields = (("content-type", "application/json"), ("content-length", str(len(told))), ("connection", "close"))
         with contextlib.suppress(ConnectionError):
-            writer.write(encode(f"HTTP/1.1 {status} {'OK' if status == 200 else 'Refused'}", fields) + body)
+            writer.write(encode(f"HTTP/1.1 {status} {'OK' if status == 200 else 'Refused'}", fields) + told)
             await writer.drain()
             writer.close()
 

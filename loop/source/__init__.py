@@ -6,6 +6,7 @@ below `.loop/`.
 
 from loop.source.archive import Archive, archive, digest
 from loop.source.attempt import Gathered, abandon, accept, begin, environment, gather
+from loop.source.checkout import Checkout, checkout, tracked_files
 from loop.source.git import Repository
 from loop.source.history import Details, change, details
 from loop.source.refs import keep, keep_abandoned, run_numbers
@@ -27,6 +28,7 @@ from loop.source.worktree import Worktree, remove_worktree, worktree
 __all__ = [
     "UNCOMMITTED",
     "Archive",
+    "Checkout",
     "Details",
     "Gathered",
     "Repository",
@@ -37,6 +39,7 @@ __all__ = [
     "archive",
     "begin",
     "change",
+    "checkout",
     "details",
     "digest",
     "dirty",
@@ -54,5 +57,6 @@ __all__ = [
     "snapshot",
     "starting_point",
     "state_folder",
+    "tracked_files",
     "worktree",
 ]

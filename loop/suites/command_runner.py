@@ -37,11 +37,11 @@ def set_up(order: Order) -> Finished | None:
 
 def run_command(order: Order) -> Finished:
     command = order.suite.command or ""
-    listed, broken = _listed(order)
+    names, broken = listed(order)
     if broken is not None:
         return not_started(order, command, broken)
-    if listed is not None:
-        order.on_collected(len(listed))
+    if names is not None:
+        order.on_collected(len(names))
     before = look(order.workdir, order.suite.junit or "", time.time())
     output = order.output("output.log")
     ended = _shell(order, command, output)
@@ -50,15 +50,15 @@ def run_command(order: Order) -> Finished:
     for case in _cases(order, found, told):
         told.take(case)
     results = len(told.ids)
-    for missing in _missing(order, listed, told.ids):
+    for missing in _missing(order, names, told.ids):
         told.take(missing)
-    problems = [*_problems(order, ended, found, told, output), *_too_few(order, listed, told.ids, results)]
+    problems = [*_problems(order, ended, found, told, output), *_too_few(order, names, told.ids, results)]
     return Finished(
         result=SuiteResult(
             command=order.redact(command),
             exit_status=ended.status,
             seconds=ended.seconds,
-            expected=None if listed is None and order.known is None else len(listed or order.known or ()),
+            expected=None if names is None and order.known is None else len(names or order.known or ()),
             counts=dict(told.counts),
             problems=tuple(redacted(problem, order.redact) for problem in problems),
             marks=tuple(map(order.redact, _marks(ended, found, told))),
@@ -103,7 +103,7 @@ def _shell(order: Order, command: str, output: Output, errors: Path | None = Non
     )
 
 
-def _listed(order: Order) -> tuple[list[str] | None, Problem | None]:
+def listed(order: Order) -> tuple[list[str] | None, Problem | None]:
     """The expected case ids as the `list:` command names them, one a line."""
     command = order.suite.list
     if command is None:

@@ -48,7 +48,7 @@ def run_suite(
         earlier=earlier,
     )
     if not order.workdir.is_dir():
-        return not_started(order, "", _no_workdir(suite))
+        return not_started(order, "", no_workdir(suite))
     failed = set_up(order)
     if failed is not None:
         return failed
@@ -57,6 +57,6 @@ def run_suite(
     return run_with_retries(order) if suite.retry_failed else run_pytest(order)
 
 
-def _no_workdir(suite: Suite) -> Problem:
+def no_workdir(suite: Suite) -> Problem:
     sentence = f"Suite {suite.name}: its `workdir:` {suite.workdir} is no folder of the tested commit."
     return Problem(kind=ProblemKind.SETUP_FAILED, sentence=sentence)
