@@ -9,7 +9,7 @@ import traceback
 
 import typer
 
-from loop.cli import baseline, config, doctor, emulator, flaky, known, look, results, run, traffic
+from loop.cli import baseline, config, doctor, emulator, flaky, init, known, look, results, run, traffic
 from loop.errors import ConfigError, LoopError
 
 COLLECT_EVERY = 50_000
@@ -26,6 +26,7 @@ app.command()(run.resume)
 app.command()(traffic.promote)
 app.command()(traffic.rollback)
 app.command()(traffic.prune)
+app.command()(init.init)
 app.command()(look.plan)
 app.command()(doctor.doctor)
 app.command()(look.status)

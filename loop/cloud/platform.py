@@ -12,6 +12,7 @@ from pathlib import Path
 from loop.cloud import settings
 from loop.cloud.builds import Builds, Output
 from loop.cloud.checks import checks
+from loop.cloud.existing import existing
 from loop.cloud.logs import Logs
 from loop.cloud.probes import EVIDENCE_WITHIN, Headers, Probes
 from loop.cloud.pruning import Revisions
@@ -35,6 +36,7 @@ from loop.cloud.values import (
     Written,
 )
 from loop.cloud.wire import Wire
+from loop.core.deployed import Deployed
 from loop.core.environment import Environment, PlatformTarget, Service
 from loop.core.findings import Finding
 from loop.core.model import Serving
@@ -176,3 +178,7 @@ class Platform:
     def checks(self, environment: Environment) -> Iterator[Finding]:
         """Whether a run of this environment would find here what it needs, one finding after another. Reads only."""
         return checks(self._wire, self._services, environment)
+
+    def existing(self) -> tuple[Deployed, ...]:
+        """The services that the project has in the region, by name. Reads only."""
+        return existing(self._wire)
