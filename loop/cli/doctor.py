@@ -36,7 +36,8 @@ def doctor(
 
 def _examined(env: str, stack: ExitStack) -> "Iterator[Finding]":
     from loop.cli.session import JOURNAL, connector, known_environment, repository
-    from loop.perform.doctor import Patient, examine
+    from loop.perform.doctor import examine
+    from loop.perform.patient import Patient
     from loop.perform.setting import Mask
     from loop.source import state_folder
 

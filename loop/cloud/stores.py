@@ -17,21 +17,21 @@ _HERE = Topic.PLATFORM
 
 def bucket(asking: Asking, wire: Wire) -> Iterator[Finding]:
     """For source archives."""
-    target, there = asking.target, False
+    target, missing = asking.target, False
 
     def found() -> Finding:
-        nonlocal there
-        there = _exists(wire, target.bucket)
-        if there:
-            return ok(_HERE, "bucket", f"gs://{target.bucket}")
-        return missing_bucket(target, made=wire.makes_buckets)
+        nonlocal missing
+        missing = not _exists(wire, target.bucket)
+        if missing:
+            return missing_bucket(target, made=wire.makes_buckets)
+        return ok(_HERE, "bucket", f"gs://{target.bucket}")
 
     yield asking.one("bucket", found, api=Api.STORAGE)
     on = Resource(kind=Kind.BUCKET, name=target.bucket)
-    if there:
-        yield from grants.on_resource(asking, on, permissions.on_bucket(), Api.STORAGE)
-    else:
+    if missing:
         yield skip(_HERE, "permissions", "on the bucket: not asked, they need the bucket")
+    else:
+        yield from grants.on_resource(asking, on, permissions.on_bucket(), Api.STORAGE)
 
 
 def missing_bucket(target: PlatformTarget, *, made: bool) -> Finding:

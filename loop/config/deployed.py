@@ -15,7 +15,7 @@ def services(found: Sequence[Deployed], folders: Sequence[Folder]) -> tuple[Entr
 
 
 def _service(service: Deployed, found: Sequence[Deployed], folders: Sequence[Folder]) -> Iterator[Entry]:
-    yield Entry(key="image", value=service.image, why="what serves now; nothing is built")
+    yield Entry(key="image", value=service.image, why="as it is there now; nothing is built")
     folder = next((f for f in folders if f.name == service.name or f.name in service.name.split("-")), None)
     if folder is not None:
         yield Entry(key="source", value=folder.path, why="in place of image: built from it", guess=True, spare=True)

@@ -1,5 +1,6 @@
 """A configuration that `loop init` proposes, and its text: YAML in which every line says where it comes from. Pure."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -117,7 +118,7 @@ def _entry(entry: Entry, indent: str) -> Iterator[str]:
 def _value(value: object) -> str:
     """On one line, quoted where YAML wants it."""
     if isinstance(value, str) and ("${" in value or "*" in value):
-        return f'"{value}"'
+        return json.dumps(value, ensure_ascii=False)  # a double-quoted text of YAML, too
     dumped = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True)
     return dumped.removesuffix("...\n").strip()
 

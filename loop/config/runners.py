@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from loop.config.folders import Read
 from loop.config.proposal import Entry
 
-END_TO_END = ("e2e", "staging", "integration", "acceptance", "system", "smoke", "functional", "live")
+END_TO_END = ("e2e", "staging", "integration", "acceptance", "smoke", "live")
 """Names of folders whose tests want a deployed stack, in the field's own words."""
 
 _PYTEST = re.compile(r"(?:test_[^/]+|[^/]+_test)\.py")

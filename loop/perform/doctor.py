@@ -6,44 +6,21 @@ the platform is in loop.cloud.checks.
 
 import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from loop import config, source
-from loop.cloud import Platform
-from loop.config.checks import url_variable
-from loop.core.environment import Environment, Fix, PlatformTarget, Suite
+from loop.core.environment import Environment
 from loop.core.findings import Finding, Topic, fix, ok, skip
-from loop.errors import ConfigError, FixerError, JournalError, PlatformError
+from loop.errors import ConfigError, JournalError, PlatformError
 from loop.journal import opened
 from loop.journal.lease import held_by
-from loop.perform.setting import Mask
-from loop.suites.collect import collect, missing_program
+from loop.perform.patient import Patient
+from loop.perform.rehearse import rehearsed
 
 ROOM = 500_000_000
 """Bytes that should be free: worktrees, archives and evidence are written below the repository."""
-_INVALID = 4
-"""Exit code of a run whose results say nothing (design section 10)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patient:
-    """One environment of a repository, and how it is looked at."""
-
-    environment: str
-    repository: source.Repository
-    variables: Mapping[str, str]
-    redact: Mask
-    connect: Callable[[PlatformTarget], Platform]
-    """Connects to the platform; starts the embedded emulator where it is meant."""
-    journal: str
-    """The journal's URL; one that is not there is not made."""
-
-    @property
-    def root(self) -> Path:
-        return self.repository.root
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
@@ -64,7 +41,7 @@ def _all(patient: Patient) -> Iterator[Finding]:
     yield from (skip(Topic.CONFIGURATION, "warning", warning) for warning in loaded.warnings)
     yield from _of_the_repository(patient)
     yield from _of_the_platform(patient, loaded.environment)
-    yield from _of_the_tree(patient, loaded.environment)
+    yield from rehearsed(patient, loaded.environment)
 
 
 def _of_the_repository(patient: Patient) -> Iterator[Finding]:
@@ -178,76 +155,17 @@ def _of_the_platform(patient: Patient, environment: Environment) -> Iterator[Fin
     try:
         platform = patient.connect(environment.charter.platform)
     except PlatformError as error:
-        yield fix(Topic.PLATFORM, "connection", error.message, error.hint, code=error.exit_code)
-        for topic in (Topic.PLATFORM, Topic.SERVICES):
-            yield skip(topic, "all", "not asked: it needs the platform")
-        return
-    yield from platform.checks(environment)
+        yield from _unconnected(error.message, error.hint)
+    except OSError as error:  # the folder of the emulator
+        yield from _unconnected(f"{error.filename}: {error.strerror}", "make it a folder that you may write to")
+    else:
+        yield from platform.checks(environment)
 
 
-# suites and fixer
-
-
-def _of_the_tree(patient: Patient, environment: Environment) -> Iterator[Finding]:
-    """In the user's own tree: what is ignored by git there, a worktree will lack unless `workspace:` brings it."""
-    tree = patient.root / environment.charter.root
-    with tempfile.TemporaryDirectory(prefix="loop-doctor-") as scratch:
-        for suite in environment.charter.suites:
-            yield _suite(suite, tree, environment, Path(scratch), patient)
-        yield _fixer(environment.charter.fix, tree, Path(scratch), patient)
-
-
-def _suite(suite: Suite, tree: Path, environment: Environment, scratch: Path, patient: Patient) -> Finding:
-    revealed, env = _as_run(suite, environment, patient)
-    found = collect(revealed, root=tree, env=env, scratch=scratch, redact=patient.redact)
-    if found.problem is not None:
-        sentence = f"{found.problem.sentence}{_last_words(found.problem.output)}"
-        return fix(Topic.SUITES, suite.name, sentence, _by_hand(suite), code=_INVALID)
-    if found.count is None:
-        said = "its cases are not known before it runs; `list:` or `minimum:` would say how many to expect"
-        return skip(Topic.SUITES, suite.name, said)
-    by = f"pytest {found.versions['pytest']}, Python {found.versions['python']}" if found.versions else "`list:`"
-    return ok(Topic.SUITES, suite.name, f"{_counted(found.count, 'case')} collected ({by})")
-
-
-def _as_run(suite: Suite, environment: Environment, patient: Patient) -> tuple[Suite, dict[str, str]]:
-    """With addresses that answer nobody: a suite that calls a service while it collects is not to change one."""
-    urls = {service.name: f"http://{service.name.lower()}.invalid" for service in environment.services}
-
-    def revealed(text: str) -> str:
-        return config.reveal(text, secrets=patient.variables, urls=urls)
-
-    told = {url_variable(name): url for name, url in urls.items()}
-    told |= {"LOOP_RUN": f"{environment.charter.name}-0", "LOOP_ITERATION": "0"}
-    own = {name: revealed(text) for name, text in suite.env.items()}
-    arguments = suite.pytest and tuple(map(revealed, suite.pytest))
-    return replace(suite, pytest=arguments), {**patient.variables, **told, **own}
-
-
-def _by_hand(suite: Suite) -> str:
-    if suite.pytest is None:
-        return f"see for yourself: {suite.list or suite.command}"
-    return f"see for yourself: {suite.python or 'python3'} -m pytest --collect-only {' '.join(suite.pytest)}"
-
-
-def _fixer(settings: Fix | None, tree: Path, scratch: Path, patient: Patient) -> Finding:
-    if settings is None:
-        return skip(Topic.FIXER, "fixer", "none: a red run ends after Initial and waits for your commit")
-    if settings.command is None:
-        return ok(Topic.FIXER, "fixer", "a person, whose commit is awaited")
-    absent = missing_program(settings.command, cwd=tree, env=patient.variables, scratch=scratch)
-    if absent:
-        command = f"install it, make it executable (chmod +x {absent}), or correct fix.command"
-        return fix(Topic.FIXER, "fixer", f"the shell finds no program {absent}", command, code=FixerError.exit_code)
-    return ok(Topic.FIXER, "fixer", settings.command)
+def _unconnected(said: str, mend: str) -> Iterator[Finding]:
+    yield fix(Topic.PLATFORM, "connection", said, mend, code=PlatformError.exit_code)
+    yield skip(Topic.SERVICES, "all", "not asked: it needs the platform")
 
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def _last_words(output: str) -> str:
-    """The line that tells most of what a runner wrote: pytest's own `E` lines, else its last one."""
-    lines: Sequence[str] = [line.strip() for line in output.splitlines() if line.strip(" =-_")]
-    told = [line for line in lines if line.startswith("E ")] or lines
-    return f" {told[-1].removeprefix('E').strip()}" if told else ""

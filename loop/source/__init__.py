@@ -6,7 +6,7 @@ below `.loop/`.
 
 from loop.source.archive import Archive, archive, digest
 from loop.source.attempt import Gathered, abandon, accept, begin, environment, gather
-from loop.source.checkout import Checkout, checkout, tracked_files
+from loop.source.checkout import Checkout, checkout, ignored, tracked_files
 from loop.source.git import Repository
 from loop.source.history import Details, change, details
 from loop.source.refs import keep, keep_abandoned, run_numbers
@@ -48,6 +48,7 @@ __all__ = [
     "find",
     "gather",
     "head",
+    "ignored",
     "keep",
     "keep_abandoned",
     "read_file",

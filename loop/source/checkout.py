@@ -25,6 +25,11 @@ def checkout(repo: Repository) -> Checkout:
     )
 
 
+def ignored(repo: Repository, path: str) -> bool:
+    """Whether git leaves that path below the root out of every commit."""
+    return run(repo, "check-ignore", "--quiet", "--", path, accept=(0, 1)).status == 0
+
+
 def tracked_files(repo: Repository) -> tuple[str, ...]:
     """All files that a snapshot would hold: tracked ones, and those that are neither tracked nor ignored."""
     listed = run(repo, "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--deduplicate")
