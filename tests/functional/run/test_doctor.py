@@ -65,7 +65,7 @@ def test_doctor_deploys_nothing_and_reserves_no_address(stack: Any) -> None:
 
     store = Store(stack.root / ".loop/emulator/resources.db")
     try:
-        assert [kind for kind in Kind if store.every_json(Kind.PORT)] == []
+        assert store.every_json(Kind.PORT) == {}
         assert store._database.execute("select count(*) from resource").fetchone() == (0,)
     finally:
         store.close()
