@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from json import dumps
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -29,9 +30,15 @@ def doctor(
     """
     from loop.core.findings import exit_code
 
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stopped)  # by an exception, so that children and scratch folder go
     with ExitStack() as stack:
         found = list(_told(_examined(env, stack), env, json=json))
     raise typer.Exit(exit_code(found))
+
+
+def _stopped(_number: int, _frame: object) -> NoReturn:
+    sys.exit(130)
 
 
 def _examined(env: str, stack: ExitStack) -> "Iterator[Finding]":

@@ -1,6 +1,9 @@
 """`loop doctor`: every fault in its own line with what mends it, and nothing changed by looking."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -326,3 +329,24 @@ def test_a_state_folder_that_can_not_be_made_is_told(stack: Any) -> None:
     assert code == 6  # the journal comes first
     assert [found["about"] for found in faults(findings)] == ["journal", "connection"]
     assert about(findings, "smoke")[0]["standing"] == "ok"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_doctor_that_is_stopped_leaves_neither_process_nor_scratch(stack: Any, tmp_path: Path, number: int) -> None:
+    """The autouse fixture sees to the processes."""
+    stack.write("tests/conftest.py", "import os, time\nopen(os.environ['REACHED'], 'w').close()\ntime.sleep(60)\n")
+    reached, scratch = tmp_path / "reached", tmp_path / "scratch"
+    os.mkfifo(reached)
+    scratch.mkdir()
+    environment = os.environ | {"REACHED": str(reached), "TMPDIR": str(scratch)}
+    doctor = subprocess.Popen(
+        [sys.executable, "-m", "loop", "doctor", "--env", "local"],
+        cwd=stack.root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    reached.open().close()  # opened from the other side once the suite is collecting
+    assert list(scratch.glob("loop-doctor-*"))
+    doctor.send_signal(number)
+    _, said = doctor.communicate(timeout=30)
+    assert doctor.returncode == 130
+    assert "Traceback" not in said
+    assert not list(scratch.glob("loop-doctor-*"))
