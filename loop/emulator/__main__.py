@@ -11,15 +11,22 @@ def main() -> int:
     parser.add_argument("--attach-fd", type=int, help="socket of the client that starts it; without one: standalone")
     parser.add_argument("--cache", type=Path, help="folder of virtual environments, shared between states")
     parser.add_argument("--startup", type=float, default=10.0, help="seconds a revision has to listen on PORT")
+    parser.add_argument("--quota", action="append", default=[], help="NAME=NUMBER, as tags-per-region=3; repeatable")
     options = parser.parse_args()
+    from loop.emulator.quotas import BadQuota, read
     from loop.emulator.server import serve
 
+    try:
+        quotas = read(options.quota)
+    except BadQuota as bad:
+        parser.error(str(bad))
     return serve(
         options.state,
         standalone=options.attach_fd is None,
         attach_fd=options.attach_fd,
         cache=options.cache,
         startup=options.startup,
+        quotas=quotas,
     )
 
 

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -53,12 +53,17 @@ class Attachment:
         self.close()
 
 
-def attach(state: Path, *, cache: Path | None = None, startup: float | None = None) -> Attachment:
-    """Join the emulator that serves `state`, or start one; the options count only where it is started."""
+def attach(
+    state: Path, *, cache: Path | None = None, startup: float | None = None, quotas: Mapping[str, int] | None = None
+) -> Attachment:
+    """Join the emulator that serves `state`, or start one; the options count only where it is started.
+
+    `quotas` by their names in docs/emulator.md, as `{"tags-per-region": 3}`.
+    """
     state = Path(state).absolute()
     state.mkdir(parents=True, exist_ok=True)
     with _locked(state / "attach.lock"):
-        return _join(state) or _start(state, cache, startup)
+        return _join(state) or _start(state, _options(cache, startup, quotas or {}))
 
 
 @contextlib.contextmanager
@@ -83,11 +88,16 @@ def _join(state: Path) -> Attachment | None:
         return None
 
 
-def _start(state: Path, cache: Path | None, startup: float | None) -> Attachment:
+def _options(cache: Path | None, startup: float | None, quotas: Mapping[str, int]) -> list[str]:
+    options = ["--cache", str(cache)] if cache else []
+    options += ["--startup", str(startup)] if startup is not None else []
+    return options + [f"--quota={name}={number}" for name, number in quotas.items()]
+
+
+def _start(state: Path, options: list[str]) -> Attachment:
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-P", "-m", "loop.emulator", "--state", str(state), "--attach-fd", str(theirs.fileno())]
-    command += ["--cache", str(cache)] if cache else []
-    command += ["--startup", str(startup)] if startup is not None else []
+    command += options
     with theirs, (state / LOG).open("ab") as log:
         begin = log.tell()
         process = subprocess.Popen(

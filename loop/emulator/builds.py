@@ -17,6 +17,7 @@ from loop.emulator.images import Image, Images, with_tag
 from loop.emulator.logfilter import FilterError, parse
 from loop.emulator.logs import Logs
 from loop.emulator.operations import Operations
+from loop.emulator.paging import page
 from loop.emulator.protos import cloudbuild as types
 from loop.emulator.store import Kind, Store
 from loop.emulator.wire import Method, invalid, not_found, precondition, shape
@@ -27,6 +28,7 @@ BuildOperationMetadata = shape(types.BuildOperationMetadata)
 ListBuildsResponse = shape(types.ListBuildsResponse)
 Status = types.Build.Status
 FailureType = types.Build.FailureInfo.FailureType
+LARGEST_PAGE = 1000
 DEFAULT_SECONDS = 3600.0
 """Build.timeout: "Default time is 60 minutes." """
 
@@ -105,9 +107,8 @@ class Builds:
             for build in self._store.every(Kind.BUILD, Build)[::-1]
             if build.project_id == project and test(json_format.MessageToDict(build))
         ]
-        begin = int(request.page_token or 0)
-        end = begin + (request.page_size or 100)
-        return ListBuildsResponse(builds=found[begin:end], next_page_token=str(end) if end < len(found) else "")
+        shown, more = page(found, request, LARGEST_PAGE)
+        return ListBuildsResponse(builds=shown, next_page_token=more)
 
     def _cancel(self, request: Any) -> Any:
         build = self._build(request.id or _part(request.name, 5))

@@ -8,9 +8,10 @@ from typing import Any
 
 from google.protobuf import field_mask_pb2
 
+from loop.emulator import probes
 from loop.emulator.names import ServiceName, check_revision_id, check_tag
 from loop.emulator.protos import run as types
-from loop.emulator.wire import Refused, invalid, shape
+from loop.emulator.wire import invalid, shape, unimplemented
 
 Service = shape(types.Service)
 Revision = shape(types.Revision)
@@ -110,13 +111,12 @@ def check(service: Any, name: ServiceName) -> None:
     if not containers:
         raise invalid("service.template.containers: a service has one container, none was given.")
     if len(containers) > 1:
-        raise _unimplemented("service.template.containers: only a single container is emulated.")
+        raise unimplemented("service.template.containers: only a single container is emulated.")
     if not containers[0].image:
         raise invalid("service.template.containers[0].image: an image is required.")
     if service.template.volumes:
-        raise _unimplemented("service.template.volumes: volumes are not emulated.")
-    if containers[0].startup_probe.HasField("grpc"):
-        raise _unimplemented("service.template.containers[0].startup_probe.grpc: gRPC probes are not emulated.")
+        raise unimplemented("service.template.volumes: volumes are not emulated.")
+    probes.check(containers[0])
     if service.template.revision:
         check_revision_id(name, service.template.revision)
     _check_env(containers[0])
@@ -134,6 +134,8 @@ def _check_env(container: Any) -> None:
             raise invalid(f"service.template.containers[0].env: the name {each.name!r} is reserved or empty.")
         if each.name in seen:
             raise invalid(f"service.template.containers[0].env: {each.name} is given twice.")
+        if each.HasField("value_source") and not each.value_source.secret_key_ref.version:
+            raise invalid(f"service.template.containers[0].env: {each.name} names no version of its secret.")
         seen.add(each.name)
 
 
@@ -215,9 +217,3 @@ def revision_from(service: Any, name: str) -> Any:
 def _snake(path: str) -> str:
     """Masks may come in lowerCamelCase (FieldMask's JSON form)."""
     return "".join(f"_{char.lower()}" if char.isupper() else char for char in path)
-
-
-def _unimplemented(why: str) -> Refused:
-    import grpc
-
-    return Refused(grpc.StatusCode.UNIMPLEMENTED, why)

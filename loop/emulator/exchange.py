@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from loop.emulator.heads import Head
-from loop.emulator.instances import labels
 from loop.emulator.logs import stamp
 from loop.emulator.names import ServiceName, short_name
+from loop.emulator.output import labels
 
 
 @dataclass(slots=True)

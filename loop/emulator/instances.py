@@ -4,28 +4,31 @@ A process is started here and nowhere else. What a revision is and who may reach
 """
 
 import contextlib
-import http.client
-import json
 import os
-import socket
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any
 
 from loop import guard
+from loop.emulator import probes
 from loop.emulator.images import Images, ImageUnknown
 from loop.emulator.logs import Logs
-from loop.emulator.names import ServiceName, service_of, short_name
+from loop.emulator.names import service_of, short_name
+from loop.emulator.output import payload, resource
 from loop.emulator.ports import free_port
+from loop.emulator.probes import Probe
+from loop.emulator.secrets import SecretMissing, Secrets
 
 GRACE = 10.0  # seconds between SIGTERM and SIGKILL: the container contract's
 LONGEST_LINE = 256 * 1024  # bytes of one log entry: Logging's quota page
 PORT_ATTEMPTS = 3
+RESTART_PAUSE = 1.0
+"""Seconds; "Cloud Run limits instance restarts" (Run's page on health checks), without saying how."""
 
 
 class Failure(StrEnum):
@@ -60,15 +63,18 @@ class Instance:
 class Instances:
     """At most one process per revision; `revision` is always the revision's proto."""
 
-    def __init__(self, images: Images, logs: Logs, home: Path, path: str, startup: float) -> None:
+    def __init__(self, images: Images, logs: Logs, secrets: Secrets, *, home: Path, path: str, startup: float) -> None:
         self._images = images
         self._logs = logs
+        self._secrets = secrets
         self._home = home
         self._path = path
         self._startup = startup
         self._lock = threading.Lock()
         self._starting: dict[str, threading.Lock] = {}
         self._running: dict[str, Instance] = {}
+        self._kept: set[str] = set()
+        """Revisions with minimum instances: they do not wait for a request."""
         self._closed = False
 
     def running(self, name: str) -> Instance | None:
@@ -84,13 +90,25 @@ class Instances:
             if instance is None:
                 instance = self._start(revision)
                 self._running[revision.name] = instance
+                _in_background(f"watch {revision.name}", self._watch, revision, instance)
             return instance
+
+    def keep(self, revision: Any) -> None:
+        """Start it in the background, and again whenever its process ends, until it is stopped."""
+        if revision.name not in self._kept:
+            self._kept.add(revision.name)
+            _in_background(f"keep {revision.name}", self._begin_keeping, revision)
+
+    def release(self, name: str) -> None:
+        """It goes on running; the next process is started by a request."""
+        self._kept.discard(name)
 
     def stop(self, name: str) -> None:
         """In the background, after its open requests (for as long as the contract grants)."""
+        self._kept.discard(name)
         instance = self._running.pop(name, None)
         if instance is not None:
-            threading.Thread(target=_retire, args=(instance,), daemon=True, name=f"stop {name}").start()
+            _in_background(f"stop {name}", _retire, instance)
 
     def kill_all(self) -> None:
         self._closed = True
@@ -103,10 +121,10 @@ class Instances:
             port = free_port()
             instance = self._launch(revision, port)
             try:
-                _await_probe(instance, _probe(revision, port, self._startup))
+                _await_probe(instance, probes.startup(revision, port, self._startup))
             except StartFailed:
                 instance.stopping = True
-                lost_the_port = instance.child.poll() is not None and _answers(port)
+                lost_the_port = instance.child.poll() is not None and probes.answers(port)
                 instance.child.kill()
                 for reader in instance.readers:
                     reader.join(1.0)  # the lines that say why must be readable when the condition is
@@ -115,6 +133,32 @@ class Instances:
                 raise
             return instance
         raise AssertionError("unreachable")
+
+    def _watch(self, revision: Any, instance: Instance) -> None:
+        """Until the process ends: by itself, stopped, or killed here because its liveness probe failed."""
+        probe = probes.liveness(revision, instance.port)
+        failed = probe is not None and _outlived(instance, probe)
+        if probe and failed:
+            seconds = f"{probe.threshold} times, every {probe.period:g} seconds"
+            text = f"The liveness probe GET {probe.path} failed {seconds}: the instance is killed and started again."
+            self.say(revision.name, text, "ERROR")
+            instance.child.kill()
+        instance.child.wait()
+        if failed or revision.name in self._kept:
+            time.sleep(RESTART_PAUSE)
+            if self._running.get(revision.name) is instance and not self._closed:
+                self._restart(revision)
+
+    def _begin_keeping(self, revision: Any) -> None:
+        self._restart(revision)
+        if revision.name not in self._kept:
+            self.stop(revision.name)  # it was, while we started it
+
+    def _restart(self, revision: Any) -> None:
+        try:
+            self.ensure(revision)
+        except StartFailed as failed:
+            self.say(revision.name, failed.message, "ERROR")
 
     def _launch(self, revision: Any, port: int) -> Instance:
         if self._closed:
@@ -144,24 +188,34 @@ class Instances:
 
     def _environment(self, revision: Any, port: int, venv: str) -> dict[str, str]:
         service = service_of(revision.name)
-        for each in revision.containers[0].env:
-            if each.HasField("value_source"):
-                secret = each.value_source.secret_key_ref.secret
-                raise StartFailed(
-                    Failure.SECRETS, f"Secret {secret} of {each.name} was not found: there are none here."
-                )
         bin_of_venv = [str(Path(venv) / "bin")] if venv else []
         return {
             "HOME": str(self._home),
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",
             "PATH": os.pathsep.join([*bin_of_venv, self._path]),
-            **{each.name: each.value for each in revision.containers[0].env},
+            **self._asked(revision),
             "PORT": str(port),
             "K_SERVICE": service.service,
             "K_REVISION": short_name(revision.name),
             "K_CONFIGURATION": service.service,
         }
+
+    def _asked(self, revision: Any) -> dict[str, str]:
+        """The variables of the template, its secrets resolved as of now."""
+        project = service_of(revision.name).project
+        values, missing = {}, []
+        for k, each in enumerate(revision.containers[0].env):
+            values[each.name] = each.value
+            if each.HasField("value_source"):
+                asked = each.value_source.secret_key_ref
+                try:
+                    values[each.name] = self._secrets.value(project, asked.secret, asked.version)
+                except SecretMissing as why:
+                    missing.append(f"spec.template.spec.containers[0].env[{k}].value_from.secret_key_ref.name: {why}.")
+        if missing:
+            raise StartFailed(Failure.SECRETS, " ".join(missing))
+        return values
 
     def _read(self, revision: str, name: str, stream: IO[bytes], instance: Instance) -> None:
         service = service_of(revision)
@@ -170,7 +224,7 @@ class Instances:
                 text = line.decode(errors="replace").rstrip("\r\n")
                 if text:
                     self._logs.write(
-                        service.project, f"run.googleapis.com/{name}", {**resource(revision), **_payload(text)}
+                        service.project, f"run.googleapis.com/{name}", {**resource(revision), **payload(text)}
                     )
         if name == "stderr" and not instance.stopping:
             status = instance.child.wait()
@@ -182,44 +236,6 @@ class Instances:
         self._logs.write(service_of(revision).project, "run.googleapis.com/varlog/system", entry)
 
 
-def resource(revision: str) -> dict[str, Any]:
-    service = service_of(revision)
-    return {"resource": {"type": "cloud_run_revision", "labels": labels(service, short_name(revision))}}
-
-
-def labels(service: ServiceName, revision: str) -> dict[str, str]:
-    return {
-        "service_name": service.service,
-        "revision_name": revision,
-        "configuration_name": service.service,
-        "location": service.region,
-        "project_id": service.project,
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    seconds: float
-    delay: float
-    port: int
-    path: str
-    """Empty for a TCP probe."""
-
-
-def _probe(revision: Any, port: int, startup: float) -> Probe:
-    probe = revision.containers[0].startup_probe
-    path = probe.http_get.path or "/" if probe.HasField("http_get") else ""
-    if is_default(probe):
-        return Probe(startup, 0.0, port, path)
-    seconds = probe.initial_delay_seconds + (probe.failure_threshold or 3) * (probe.period_seconds or 10)
-    return Probe(float(seconds), float(probe.initial_delay_seconds), port, path)
-
-
-def is_default(probe: Any) -> bool:
-    """What Cloud Run fills in by itself: TCP, one attempt of 240 s."""
-    return not probe.ByteSize() or (probe.HasField("tcp_socket") and probe.period_seconds == 240)
-
-
 def _await_probe(instance: Instance, probe: Probe) -> None:
     deadline = time.monotonic() + probe.seconds
     pause = probe.delay
@@ -229,7 +245,7 @@ def _await_probe(instance: Instance, probe: Probe) -> None:
             raise StartFailed(
                 Failure.CONTAINER, f"{_failed(probe)} The process ended with {_ending(status)} before it did."
             )
-        if _passes(probe):
+        if probe.passes():
             return
         if time.monotonic() > deadline:
             raise StartFailed(Failure.CONTAINER, f"{_failed(probe)} It had {probe.seconds:g} seconds.")
@@ -247,23 +263,19 @@ def _ending(status: int) -> str:
     return f"exit status {status}" if status >= 0 else f"signal {-status}"
 
 
-def _passes(probe: Probe) -> bool:
-    if not probe.path:
-        return _answers(probe.port)
-    connection = http.client.HTTPConnection("127.0.0.1", probe.port, timeout=1.0)
-    try:
-        connection.request("GET", probe.path)
-        return 200 <= connection.getresponse().status < 400
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+def _outlived(instance: Instance, probe: Probe) -> bool:
+    """Whether the process still runs after its liveness probe failed as often as it may."""
+    failures, pause = 0, probe.delay or probe.period
+    while failures < probe.threshold:
+        if instance.child.wait(pause) is not None:
+            return False
+        failures = 0 if probe.passes() else failures + 1
+        pause = probe.period
+    return not instance.stopping
 
 
-def _answers(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1.0):
-        return True
-    return False
+def _in_background(name: str, work: Callable[..., None], *args: Any) -> None:
+    threading.Thread(target=work, args=args, daemon=True, name=name).start()
 
 
 def _retire(instance: Instance) -> None:
@@ -282,23 +294,3 @@ def _argv(container: Any, command: str) -> list[str]:
     if container.args:
         return ["sh", "-c", f'{command} "$@"', "sh", *container.args]
     return ["sh", "-c", command]
-
-
-def _payload(line: str) -> dict[str, Any]:
-    """A line that is a JSON object becomes jsonPayload; some of its keys move up (Run's page on structured logs)."""
-    if not line.startswith("{"):
-        return {"textPayload": line}
-    try:
-        payload = json.loads(line)
-    except ValueError:
-        return {"textPayload": line}
-    raised: dict[str, Any] = {}
-    severity = payload.pop("severity", None)
-    if isinstance(severity, str):
-        raised["severity"] = severity.upper()
-    trace = payload.pop("logging.googleapis.com/trace", None)
-    if isinstance(trace, str):
-        raised["trace"] = trace
-    if set(payload) == {"message"} and isinstance(payload["message"], str):
-        return {**raised, "textPayload": payload["message"]}
-    return {**raised, "jsonPayload": payload}

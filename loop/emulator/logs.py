@@ -16,6 +16,7 @@ from google.protobuf import json_format
 
 from loop.emulator.logfilter import AllOf, Comparison, Entry, FilterError, Test, parse
 from loop.emulator.protos import logging
+from loop.emulator.quotas import Rate
 from loop.emulator.wire import Method, invalid, shape
 
 ListLogEntriesRequest = shape(logging.ListLogEntriesRequest)
@@ -49,7 +50,8 @@ def stamp(at: datetime) -> str:
 
 
 class Logs:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, reads_per_minute: int = 0) -> None:
+        self._rate = Rate("reads of log entries", reads_per_minute)
         self._lock = threading.Lock()
         self._closed = False
         self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -101,6 +103,8 @@ class Logs:
             test = parse(request.filter)
         except FilterError as error:
             raise invalid(f"Unparseable filter: {error}.") from error
+        for project in projects:
+            self._rate.take(project)
         found, more = self._find(
             projects, test, _descending(request.order_by), request.page_size or 50, request.page_token
         )

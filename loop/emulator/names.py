@@ -43,11 +43,17 @@ def service_of(revision: str) -> ServiceName:
     return service_name(found[1])
 
 
+def check_location(parent: str) -> "re.Match[str]":
+    """A parent of services; not the wildcard `-` (ListServicesRequest.parent)."""
+    found = LOCATION.fullmatch(parent)
+    if not found or found[2] == "-":
+        raise invalid(f"Expected a parent projects/PROJECT/locations/LOCATION, got {parent!r}.")
+    return found
+
+
 def new_service_name(parent: str, service_id: str) -> ServiceName:
     """Rules of CreateServiceRequest.service_id: fewer than 50 characters, a letter first, no hyphen last."""
-    found = LOCATION.fullmatch(parent)
-    if not found:
-        raise invalid(f"Expected a parent projects/PROJECT/locations/LOCATION, got {parent!r}.")
+    found = check_location(parent)
     if not LABEL.fullmatch(service_id) or len(service_id) >= 50:
         raise _bad_name("service_id", service_id, 49)
     return ServiceName(project=found[1], region=found[2], service=service_id)

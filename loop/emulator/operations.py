@@ -11,8 +11,9 @@ from google.protobuf import empty_pb2
 from google.protobuf.message import Message
 from google.rpc import status_pb2
 
+from loop.emulator.paging import page
 from loop.emulator.store import Kind, Store
-from loop.emulator.wire import Method, Refused, abandoned, not_found, precondition
+from loop.emulator.wire import Method, Refused, abandoned, invalid, not_found, precondition
 
 SERVICE = "google.longrunning.Operations"
 LONGEST_WAIT = 60.0
@@ -111,11 +112,14 @@ class Operations:
         return self.read(request.name)
 
     def _list(self, request: lro.ListOperationsRequest) -> lro.ListOperationsResponse:
+        """`filter` as the reference of Run's operations.list has it."""
+        if request.filter not in ("", "done:true", "done:false"):
+            raise invalid(f"filter: {request.filter!r} is neither done:true nor done:false.")
         found = self._store.every(Kind.OPERATION, lro.Operation, f"{request.name.rstrip('/')}/")
-        begin = int(request.page_token or 0)
-        end = begin + (request.page_size or 100)
-        more = str(end) if end < len(found) else ""
-        return lro.ListOperationsResponse(operations=found[begin:end], next_page_token=more)
+        wanted = [each for each in found if not request.filter or each.done == (request.filter == "done:true")]
+        request.page_size = max(request.page_size, 0)  # "less than or equal to 0": the default
+        shown, more = page(wanted, request)
+        return lro.ListOperationsResponse(operations=shown, next_page_token=more)
 
     def _wait(self, request: lro.WaitOperationRequest) -> lro.Operation:
         """Answers with the latest state when the time is up, as the method's own comment says."""

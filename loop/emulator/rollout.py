@@ -29,7 +29,7 @@ from loop.emulator.store import Kind, Store
 
 CODES = {
     Failure.IMAGE: grpc.StatusCode.NOT_FOUND,
-    Failure.SECRETS: grpc.StatusCode.FAILED_PRECONDITION,
+    Failure.SECRETS: grpc.StatusCode.INTERNAL,
     Failure.CONTAINER: grpc.StatusCode.FAILED_PRECONDITION,
 }
 REASONS = {
@@ -180,8 +180,14 @@ class Rollouts:
             self._router.route(key_of(name, tag), route_of(service, whole))
         self._drop_tags(service, set(tagged))
         reachable = {target.revision for target in split} | {name.revision(short) for short in tagged.values()}
+        named = reachable | {name.revision(status.revision or latest) for status in service.traffic_statuses}
         for revision in self._store.every(Kind.REVISION, Revision, f"{service.name}/"):
-            if revision.name not in reachable:
+            shared = any(target.revision == revision.name for target in split)
+            if _has_minimum(service, revision, shared=shared) and revision.name in named:
+                self._instances.keep(revision)
+            elif revision.name in reachable:
+                self._instances.release(revision.name)
+            else:
                 self._instances.stop(revision.name)
 
     def _drop_tags(self, service: Any, kept: set[str]) -> None:
@@ -204,6 +210,14 @@ class Rollouts:
                 service.reconciling = False
                 service.delete_time.GetCurrentTime()
                 self._operations.finish(operation, service)
+
+
+def _has_minimum(service: Any, revision: Any, *, shared: bool) -> bool:
+    """A revision's own minimum counts wherever traffic or a tag names it, the service's where traffic goes.
+
+    Source: Run's page on minimum instances.
+    """
+    return bool(revision.scaling.min_instance_count or (shared and service.scaling.min_instance_count))
 
 
 def _ready(revision: Any) -> bool:

@@ -1,7 +1,6 @@
 """The emulator's process: composes its parts, counts its clients, leaves nothing running when the last one is gone."""
 
 import asyncio
-import contextlib
 import fcntl
 import json
 import logging
@@ -12,33 +11,36 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO
-from urllib.parse import parse_qs, urlsplit
 
+from loop.emulator.admin import Admin
 from loop.emulator.attach import ENDPOINTS, Endpoints
 from loop.emulator.builds import Builds
 from loop.emulator.desired import Revision, Service
+from loop.emulator.faults import Faults
 from loop.emulator.gcs import serve_storage
-from loop.emulator.heads import BadHead, encode, read_head
 from loop.emulator.images import Images
 from loop.emulator.instances import Instances
 from loop.emulator.logs import Logs
-from loop.emulator.names import check_tag, new_service_name
 from loop.emulator.operations import Operations
-from loop.emulator.ports import Reservations, key_of, readdressed
+from loop.emulator.ports import Reservations, readdressed
+from loop.emulator.quotas import Quotas
 from loop.emulator.rest import Rest
+from loop.emulator.retention import Retention
 from loop.emulator.rollout import Rollouts
 from loop.emulator.router import Router
+from loop.emulator.secrets import FILE as SECRETS
+from loop.emulator.secrets import Secrets
 from loop.emulator.services import Services
 from loop.emulator.store import Kind, Store
 from loop.emulator.venvs import base_python
-from loop.emulator.wire import Refused, server
+from loop.emulator.wire import server
 
 FIRST_CLIENT = 10.0  # seconds; then nobody will come
 CACHE = "LOOP_EMULATOR_CACHE"
+DEFAULT = Quotas()
 
 
 def serve(
@@ -48,6 +50,7 @@ def serve(
     attach_fd: int | None = None,
     cache: Path | None = None,
     startup: float = 10.0,
+    quotas: Quotas = DEFAULT,
 ) -> int:
     """Serve until the last client is gone, or until SIGTERM or SIGINT."""
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
@@ -60,7 +63,8 @@ def serve(
             print(f"another emulator serves {state}", file=sys.stderr)
             return 1
         cache = cache or Path(os.environ.get(CACHE) or state / "venvs")
-        asyncio.run(_Emulator(state, cache.absolute(), startup).run(standalone=standalone, attach_fd=attach_fd))
+        emulator = _Emulator(state, cache.absolute(), startup, quotas)
+        asyncio.run(emulator.run(standalone=standalone, attach_fd=attach_fd))
     return 0
 
 
@@ -81,13 +85,13 @@ def _sole(lock: IO[str]) -> bool:
 class _Emulator:
     """Everything that lives as long as the process; built in the router's own thread."""
 
-    def __init__(self, state: Path, cache: Path, startup: float) -> None:
+    def __init__(self, state: Path, cache: Path, startup: float, quotas: Quotas) -> None:
         self._state = state
         self._cache = cache
         self._startup = startup
+        self._quotas = quotas
         self._clients = 0
         self._token = secrets.token_hex(16)
-        self._rest = Rest(state)
 
     async def run(self, *, standalone: bool, attach_fd: int | None) -> None:
         self._over = asyncio.Event()
@@ -112,7 +116,7 @@ class _Emulator:
     def _compose(self) -> None:
         """Restore what lies on disk, then let the work go on that was under way."""
         self._store = Store(self._state / "resources.db")
-        self._logs = Logs(self._state / "logs.db")
+        self._logs = Logs(self._state / "logs.db", self._quotas.log_reads_per_minute)
         buckets, self._storage = serve_storage(self._state / "storage")
         images = Images(self._state / "images")
         images.discard_unfinished()
@@ -120,11 +124,13 @@ class _Emulator:
         ports = Reservations(self._store)
         home = self._state / "home"
         home.mkdir(exist_ok=True)
-        self._instances = Instances(images, self._logs, home, _path(self._state / "toolchain"), self._startup)
+        path = _path(self._state / "toolchain")
+        stored = Secrets(self._state / SECRETS)
+        self._instances = Instances(images, self._logs, stored, home=home, path=path, startup=self._startup)
         store = self._store
         router = Router(self._logs, self._instances, lambda name: store.get(Kind.REVISION, name, Revision))
         self._rollouts = Rollouts(store, operations, self._instances, router, ports)
-        services = Services(store, operations, self._rollouts)
+        services = Services(store, operations, self._rollouts, Retention(store, self._quotas))
         builds = Builds(store, operations, self._logs, buckets, images, self._cache)
         sockets, moved = ports.restore()
         if moved:
@@ -134,12 +140,14 @@ class _Emulator:
             router.listen(key, listening)
         unfinished = operations.unfinished()
         methods = [*services.methods(), *operations.methods(), *builds.methods(), *self._logs.methods()]
-        self._grpc, self._grpc_port = server(methods)
+        faults = Faults()
+        self._admin = Admin(self._rollouts.url, Rest(self._state), faults, [method.path for method in methods])
+        self._grpc, self._grpc_port = server(methods, faults.around)
         for operation in unfinished:
             (builds if operation.name.startswith("operations/build/") else services).go_on(operation)
 
     async def _open(self) -> tuple[Endpoints, int]:
-        admin = await asyncio.start_server(self._admin, "127.0.0.1", 0)
+        admin = await asyncio.start_server(self._admin.serve, "127.0.0.1", 0)
         endpoints = Endpoints(
             grpc=f"127.0.0.1:{self._grpc_port}",
             storage=f"http://127.0.0.1:{self._storage.server_port}",
@@ -178,41 +186,6 @@ class _Emulator:
     def _stop_if_alone(self) -> None:
         if self._clients == 0 and not self._standalone:
             self._over.set()
-
-    async def _admin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """The few REST methods (rest.py), and what Google's API has no word for: `GET /urls` reserves a service's
-        address before it is deployed.
-        """
-        status: int
-        answer: Mapping[str, object]
-        try:
-            head = await read_head(reader)
-            if head is None:
-                status, answer = 400, {"error": "no request"}
-            else:
-                body = await reader.readexactly(head.length or 0)
-                status, answer = self._rest.answer(head.start[0], head.start[1], body) or self._told(head.start[1])
-        except (BadHead, Refused, asyncio.IncompleteReadError) as bad:
-            status, answer = 400, {"error": str(bad)}
-        told = json.dumps(answer).encode()
-        fields = (("content-type", "application/json"), ("content-length", str(len(told))), ("connection", "close"))
-        with contextlib.suppress(ConnectionError):
-            writer.write(encode(f"HTTP/1.1 {status} {'OK' if status == 200 else 'Refused'}", fields) + told)
-            await writer.drain()
-            writer.close()
-
-    def _told(self, target: str) -> tuple[int, dict[str, str]]:
-        url = urlsplit(target)
-        if url.path != "/urls":
-            return 404, {"error": "GET /urls?project=&region=&service=[&tag=] is all there is"}
-        asked = {key: values[-1] for key, values in parse_qs(url.query).items()}
-        name = new_service_name(
-            f"projects/{asked.get('project', '')}/locations/{asked.get('region', '')}", asked.get("service", "")
-        )
-        tag = asked.get("tag", "")
-        if tag:
-            check_tag(tag)
-        return 200, {"url": self._rollouts.url(key_of(name, tag))}
 
     def _close(self) -> None:
         watchdog = threading.Timer(1.0, os._exit, (1,))  # whatever hangs: nothing may be left running

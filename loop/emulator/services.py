@@ -9,10 +9,12 @@ from google.longrunning import operations_pb2 as lro
 
 from loop.emulator import desired
 from loop.emulator.desired import RECONCILING, CommonReason, Revision, Service, condition
-from loop.emulator.names import ServiceName, new_service_name, service_name, service_of
+from loop.emulator.names import ServiceName, check_location, new_service_name, service_name, service_of
 from loop.emulator.operations import Operations
+from loop.emulator.paging import page
 from loop.emulator.ports import key_of
 from loop.emulator.protos import run as types
+from loop.emulator.retention import Retention
 from loop.emulator.rollout import Rollout, Rollouts
 from loop.emulator.store import Kind, Store
 from loop.emulator.wire import Method, Refused, not_found, precondition, shape
@@ -23,10 +25,11 @@ ListRevisionsResponse = shape(types.ListRevisionsResponse)
 
 
 class Services:
-    def __init__(self, store: Store, operations: Operations, rollouts: Rollouts) -> None:
+    def __init__(self, store: Store, operations: Operations, rollouts: Rollouts, retention: Retention) -> None:
         self._store = store
         self._operations = operations
         self._rollouts = rollouts
+        self._retention = retention
 
     def methods(self) -> list[Method]:
         services, revisions = "google.cloud.run.v2.Services", "google.cloud.run.v2.Revisions"
@@ -121,6 +124,7 @@ class Services:
         service.terminal_condition.CopyFrom(condition("Ready", RECONCILING, reason=CommonReason.WAITING_FOR_OPERATION))
         service.uri = self._rollouts.url(key_of(name))
         service.urls[:] = [service.uri]
+        self._retention.tidy_tags(service)
         made = self._make_revision(service, name) if new_revision else ""
         self._store.put(Kind.SERVICE, service.name, service)
         opened = self._operations.open(operation, service)
@@ -147,6 +151,7 @@ class Services:
         revision.conditions.append(condition("Ready", RECONCILING))
         service.latest_created_revision = full
         self._store.put(Kind.REVISION, full, revision)
+        self._retention.delete_old_revisions(service)
         return full
 
     def _fresh_name(self, service: Any, name: ServiceName) -> str:
@@ -165,9 +170,10 @@ class Services:
         return service
 
     def _list(self, request: Any) -> Any:
+        check_location(request.parent)
         found = self._store.every(Kind.SERVICE, Service, f"{request.parent}/services/")
-        page, more = _page(found, request)
-        return ListServicesResponse(services=page, next_page_token=more)
+        shown, more = page(found, request)
+        return ListServicesResponse(services=shown, next_page_token=more)
 
     def _delete(self, request: Any) -> lro.Operation:
         with self._store.change():
@@ -178,6 +184,7 @@ class Services:
             if request.validate_only:
                 return lro.Operation(name=operation, done=True)
             service.reconciling = True
+            self._retention.forget_tags(service.name)
             opened = self._operations.open(operation, service)
         self._rollouts.begin_deletion(operation, service.name)
         return opened
@@ -191,10 +198,11 @@ class Services:
 
     def _list_revisions(self, request: Any) -> Any:
         """Newest first; the service `-` stands for every service of the location (ListRevisionsRequest.parent)."""
-        parent = request.parent.removesuffix("-") if request.parent.endswith("/services/-") else f"{request.parent}/"
+        name = service_name(request.parent)
+        parent = f"{name.location}/services/" if name.service == "-" else f"{name.full}/"
         found = self._store.every(Kind.REVISION, Revision, parent)[::-1]
-        page, more = _page(found, request)
-        return ListRevisionsResponse(revisions=page, next_page_token=more)
+        shown, more = page(found, request)
+        return ListRevisionsResponse(revisions=shown, next_page_token=more)
 
     def _delete_revision(self, request: Any) -> lro.Operation:
         with self._store.change():
@@ -234,12 +242,6 @@ def _check_etag(given: str, current: str) -> None:
 
 def _no_service(name: str) -> Refused:
     return not_found(f"Resource '{name.rpartition('/')[2]}' of kind 'SERVICE' does not exist.")
-
-
-def _page(found: list[Any], request: Any) -> tuple[list[Any], str]:
-    begin = int(request.page_token or 0) if (request.page_token or "0").isdigit() else 0
-    end = begin + (request.page_size or 100)
-    return found[begin:end], str(end) if end < len(found) else ""
 
 
 def _log_uri(name: ServiceName, revision: str) -> str:

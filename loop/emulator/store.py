@@ -20,6 +20,7 @@ class Kind(StrEnum):
     OPERATION = "operation"
     BUILD = "build"
     PORT = "port"
+    TAG = "tag"
 
 
 SCHEMA = """
@@ -84,6 +85,15 @@ class Store:
                 (kind, len(prefix), prefix),
             ).fetchall()
         return [shape.FromString(body) for (body,) in rows]
+
+    def names(self, kind: Kind, prefix: str) -> list[str]:
+        """In order of creation."""
+        with self._lock:
+            rows = self._database.execute(
+                "select name from resource where kind = ? and substr(name, 1, ?) = ? order by seq",
+                (kind, len(prefix), prefix),
+            ).fetchall()
+        return [name for (name,) in rows]
 
     def get_json(self, kind: Kind, name: str) -> Any:
         body = self._body(kind, name)

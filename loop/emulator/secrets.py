@@ -1,0 +1,60 @@
+"""Secret Manager's place: secrets and their versions from one file on this machine, read whenever a process starts.
+
+    db-password:
+      1: "old"
+      2: "new"
+
+`latest` is the highest number. A secret of another project stands under `projects/PROJECT/secrets/NAME`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FILE = "secrets.yaml"
+
+
+class SecretMissing(Exception):
+    """There is no such secret or version, or the file can not be read; no value is in the message."""
+
+
+class Secrets:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def value(self, project: str, secret: str, version: str) -> str:
+        """`secret` as a template names it: by its name, or in full for another project's."""
+        short = secret.removeprefix(f"projects/{project}/secrets/")
+        versions = self._versions(short)
+        number = _latest(versions) if version == "latest" else version
+        if number not in versions:
+            full = short if "/" in short else f"projects/{project}/secrets/{short}"
+            raise SecretMissing(f"Secret {full}/versions/{version} was not found")
+        return versions[number]
+
+    def _versions(self, secret: str) -> dict[str, str]:
+        found = self._read().get(secret) or {}
+        if not isinstance(found, dict):
+            raise SecretMissing(f"{self._path}: {secret} is not a list of versions, such as {{1: text}}")
+        versions = {str(number): value for number, value in found.items()}
+        for number, value in versions.items():
+            if not isinstance(value, str):
+                raise SecretMissing(f"{self._path}: version {number} of {secret} is not text; put it in quotes")
+        return versions
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            told = yaml.safe_load(self._path.read_text())
+        except FileNotFoundError:
+            return {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+            # What is wrong with it is not quoted: a parser's message shows the line, and with it a value.
+            raise SecretMissing(f"{self._path} can not be read as YAML") from None
+        if not isinstance(told, dict | None):
+            raise SecretMissing(f"{self._path} does not hold secrets by their names")
+        return told or {}
+
+
+def _latest(versions: dict[str, str]) -> str:
+    return str(max((int(number) for number in versions if number.isdigit()), default=0))
