@@ -107,7 +107,7 @@ def test_substitutions_are_filled_in(target, name):
 
 
 def test_a_build_without_steps_is_refused(target):
-    with pytest.raises(exceptions.InvalidArgument, match="steps"):
+    with target.refuses(exceptions.InvalidArgument, "steps"):
         target.builds.create_build(project_id=target.project, build=cloudbuild_v1.Build())
 
 

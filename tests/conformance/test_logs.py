@@ -137,5 +137,5 @@ def test_another_projects_entries_are_not_shown(target, service):
     ],
 )
 def test_what_can_not_be_understood_is_refused(target, request_, says):
-    with pytest.raises(exceptions.InvalidArgument, match=says):
+    with target.refuses(exceptions.InvalidArgument, says):
         list(target.logs.list_log_entries(request={"resource_names": [f"projects/{target.project}"], **request_}))

@@ -1,6 +1,5 @@
 """google.cloud.run.v2 Services and Revisions through Google's clients."""
 
-import json
 import urllib.error
 import urllib.request
 
@@ -15,11 +14,6 @@ LATEST = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATES
 NAMED = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
 
 
-def serving(url):
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return json.load(answer)
-
-
 def to(revision, percent=100, tag=""):
     return run_v2.TrafficTarget(type_=NAMED, revision=revision, percent=percent, tag=tag)
 
@@ -28,11 +22,6 @@ def logged(target, name, text):
     wanted = f'resource.type="cloud_run_revision" resource.labels.service_name="{name}" textPayload:"{text}"'
     request = {"resource_names": [f"projects/{target.project}"], "filter": wanted}
     return [entry.text_payload for entry in target.logs.list_log_entries(request=request)]
-
-
-@pytest.fixture
-def service(target, echo_image, name):
-    return target.wait(target.deploy(name, echo_image, revision=f"{name}-one"))
 
 
 def test_create_makes_a_service_that_serves(target, echo_image, name):
@@ -52,7 +41,7 @@ def test_create_makes_a_service_that_serves(target, echo_image, name):
     assert made.latest_ready_revision == made.latest_created_revision
     assert [(each.type_, each.percent) for each in made.traffic] == [(LATEST, 100)]
     assert [(each.type_, each.percent) for each in made.traffic_statuses] == [(LATEST, 100)]
-    said = serving(made.uri)
+    said = target.get(made.uri)
     assert said["revision"] == made.latest_ready_revision.rpartition("/")[2]
     assert said["revision"].startswith(f"{name}-00001-")
     assert (said["service"], said["configuration"], said["greeting"]) == (name, name, "hi")
@@ -69,7 +58,7 @@ def test_create_of_an_existing_service_is_refused(target, echo_image, service, n
 @pytest.mark.parametrize("bad", ["Upper", "9first", "ends-", "x" * 50, "under_score", ""])
 def test_create_refuses_an_impossible_name(target, echo_image, bad):
     service = run_v2.Service(template={"containers": [{"image": echo_image}]})
-    with pytest.raises(exceptions.InvalidArgument, match="service_id"):
+    with target.refuses(exceptions.InvalidArgument, "service_id"):
         target.services.create_service(parent=target.location, service=service, service_id=bad)
 
 
@@ -88,7 +77,7 @@ def test_create_refuses_an_impossible_name(target, echo_image, bad):
     ],
 )
 def test_what_the_api_would_not_take_is_refused_by_name(target, echo_image, name, fields, names):
-    with pytest.raises(exceptions.InvalidArgument, match=names):
+    with target.refuses(exceptions.InvalidArgument, names):
         target.deploy(name, echo_image, **fields)
     with pytest.raises(exceptions.NotFound):
         target.services.get_service(name=target.service_name(name))
@@ -99,7 +88,7 @@ def test_what_the_api_would_not_take_is_refused_by_name(target, echo_image, name
 )
 def test_what_is_not_emulated_says_so(target, echo_image, name, beyond):
     template = {"containers": [{"image": echo_image}], **beyond}
-    with pytest.raises(exceptions.MethodNotImplemented, match=r"not emulated|only a single"):
+    with target.refuses(exceptions.MethodNotImplemented, r"not emulated|only a single"):
         target.deploy(name, echo_image, template=template)
 
 
@@ -129,12 +118,12 @@ def test_update_makes_a_new_revision_and_moves_the_traffic(target, echo_image, s
     assert updated.uid == service.uid
     assert updated.etag != service.etag
     assert updated.latest_ready_revision.endswith(f"/{name}-two")
-    assert serving(updated.uri)["greeting"] == "two"
+    assert target.get(updated.uri)["greeting"] == "two"
 
 
 def test_update_of_what_is_not_there_is_refused_unless_allowed(target, echo_image, name):
     service = run_v2.Service(name=target.service_name(name), template={"containers": [{"image": echo_image}]})
-    with pytest.raises(exceptions.NotFound, match=name):
+    with target.refuses(exceptions.NotFound, name):
         target.services.update_service(service=service)
     made = target.wait(target.services.update_service(run_v2.UpdateServiceRequest(service=service, allow_missing=True)))
     assert made.generation == 1
@@ -147,7 +136,7 @@ def test_explicit_traffic_to_the_revision_made_by_the_same_update(target, echo_i
     assert [(each.type_, each.revision, each.percent) for each in updated.traffic_statuses] == [
         (NAMED, f"{name}-two", 100)
     ]
-    assert serving(updated.uri)["revision"] == f"{name}-two"
+    assert target.get(updated.uri)["revision"] == f"{name}-two"
 
 
 def test_a_candidate_gets_a_tag_and_no_traffic(target, echo_image, service, name):
@@ -155,15 +144,15 @@ def test_a_candidate_gets_a_tag_and_no_traffic(target, echo_image, service, name
     updated = target.wait(target.deploy(name, echo_image, {"GREETING": "two"}, revision=f"{name}-two", traffic=traffic))
     tagged = next(each.uri for each in updated.traffic_statuses if each.tag == "candidate")
     assert tagged != updated.uri
-    assert serving(updated.uri)["revision"] == f"{name}-one"
-    assert serving(tagged)["revision"] == f"{name}-two"
+    assert target.get(updated.uri)["revision"] == f"{name}-one"
+    assert target.get(tagged)["revision"] == f"{name}-two"
     promoted = run_v2.Service(name=updated.name, traffic=[to(f"{name}-two")])
     target.wait(
         target.services.update_service(
             run_v2.UpdateServiceRequest(service=promoted, update_mask={"paths": ["traffic"]})
         )
     )
-    assert serving(updated.uri)["revision"] == f"{name}-two"
+    assert target.get(updated.uri)["revision"] == f"{name}-two"
     with pytest.raises(urllib.error.HTTPError, match="404") as dropped:
         urllib.request.urlopen(tagged, timeout=10)
     dropped.value.close()
@@ -181,7 +170,7 @@ def test_a_mask_leaves_everything_else_alone(target, service, name):
 
 def test_a_mask_with_an_unknown_field_is_refused(target, service):
     request = run_v2.UpdateServiceRequest(service=service, update_mask=field_mask_pb2.FieldMask(paths=["no_such"]))
-    with pytest.raises(exceptions.InvalidArgument, match="no_such"):
+    with target.refuses(exceptions.InvalidArgument, "no_such"):
         target.services.update_service(request)
 
 
@@ -196,7 +185,7 @@ def test_an_old_etag_is_a_conflict(target, echo_image, service, name):
 
 def test_an_echoed_revision_name_is_a_409(target, service, name):
     service.etag = ""
-    with pytest.raises(exceptions.Conflict, match=f"{name}-one") as refused:
+    with target.refuses(exceptions.Conflict, f"{name}-one") as refused:
         target.services.update_service(service=service)
     assert refused.value.code == 409
 
@@ -211,7 +200,7 @@ def test_an_equal_template_without_a_name_makes_no_revision(target, service, nam
 
 def test_traffic_to_a_revision_that_is_not_there_is_refused(target, service, name):
     change = run_v2.Service(name=service.name, traffic=[to(f"{name}-none")])
-    with pytest.raises(exceptions.FailedPrecondition, match=f"{name}-none"):
+    with target.refuses(exceptions.FailedPrecondition, f"{name}-none"):
         target.services.update_service(run_v2.UpdateServiceRequest(service=change, update_mask={"paths": ["traffic"]}))
 
 
@@ -225,7 +214,7 @@ SILENT = 'import time\nprint("thinking")\ntime.sleep(60)\n'
 def test_a_revision_that_does_not_start_leaves_the_old_traffic(target, echo_image, service, name, main, says, line):
     image = target.image(f"{name}-bad", {"Procfile": "web: python main.py", "main.py": main})
     operation = target.deploy(name, image, revision=f"{name}-bad", traffic=[to(f"{name}-bad")])
-    with pytest.raises(exceptions.FailedPrecondition, match=f"(?s){name}-bad.*PORT.*{says}"):
+    with target.refuses(exceptions.FailedPrecondition, f"(?s){name}-bad.*PORT.*{says}"):
         target.wait(operation)
     after = target.services.get_service(name=service.name)
     assert (after.generation, after.observed_generation, after.reconciling) == (2, 1, False)
@@ -234,7 +223,7 @@ def test_a_revision_that_does_not_start_leaves_the_old_traffic(target, echo_imag
     assert after.latest_created_revision.endswith("-bad")
     assert after.latest_ready_revision.endswith("-one")
     assert [each.revision for each in after.traffic_statuses] == [f"{name}-one"]
-    assert serving(after.uri)["revision"] == f"{name}-one"
+    assert target.get(after.uri)["revision"] == f"{name}-one"
     revision = target.revisions.get_revision(name=f"{service.name}/revisions/{name}-bad")
     ready = next(each for each in revision.conditions if each.type_ == "Ready")
     assert ready.state == FAILED
@@ -257,7 +246,7 @@ def test_changes_that_overlap_come_true_one_after_the_other(target, echo_image, 
     assert [each.traffic_statuses[0].revision for each in ended] == [f"{name}-{each}" for each in which]
     last = target.services.get_service(name=target.service_name(name))
     assert (last.generation, last.observed_generation, last.reconciling) == (3, 3, False)
-    assert serving(last.uri)["greeting"] == "three"
+    assert target.get(last.uri)["greeting"] == "three"
 
 
 def test_a_failed_latest_revision_stays_failed_until_the_traffic_leaves_it(target, service, name):
@@ -265,7 +254,7 @@ def test_a_failed_latest_revision_stays_failed_until_the_traffic_leaves_it(targe
     with pytest.raises(exceptions.FailedPrecondition):
         target.wait(target.deploy(name, image))
     broken = target.services.get_service(name=service.name)
-    with pytest.raises(exceptions.FailedPrecondition, match="is not ready"):
+    with target.refuses(exceptions.FailedPrecondition, "is not ready"):
         target.wait(target.services.update_service(service=run_v2.Service(name=service.name, template=broken.template)))
     change = run_v2.Service(name=service.name, traffic=[to(f"{name}-one")])
     request = run_v2.UpdateServiceRequest(service=change, update_mask={"paths": ["traffic"]})
@@ -275,7 +264,7 @@ def test_a_failed_latest_revision_stays_failed_until_the_traffic_leaves_it(targe
 
 
 def test_an_unknown_image_is_not_found(target, name):
-    with pytest.raises(exceptions.NotFound, match="not found"):
+    with target.refuses(exceptions.NotFound, "not found"):
         target.wait(target.deploy(name, f"{target.repository}/none@sha256:{'0' * 64}", revision=f"{name}-one"))
     revision = target.revisions.get_revision(name=f"{target.service_name(name)}/revisions/{name}-one")
     ready = next(each for each in revision.conditions if each.type_ == "Ready")
@@ -284,7 +273,7 @@ def test_an_unknown_image_is_not_found(target, name):
 
 def test_a_missing_command_is_a_sentence(target, name):
     image = target.image(f"{name}-typo", {"Procfile": "web: no-such-program --port $PORT"})
-    with pytest.raises(exceptions.FailedPrecondition, match="exit status 127"):
+    with target.refuses(exceptions.FailedPrecondition, "exit status 127"):
         target.wait(target.deploy(name, image))
     assert logged(target, name, "no-such-program")
 
@@ -295,7 +284,7 @@ def test_a_start_up_probe_over_http_decides(target, echo_image, name):
     assert target.wait(target.deploy(name, echo_image, template=template)).terminal_condition.state == SUCCEEDED
     image = target.image(f"{name}-deaf", {"Procfile": "web: python main.py", "main.py": DEAF})
     template = {"containers": [{"image": image, "startup_probe": probe}]}
-    with pytest.raises(exceptions.FailedPrecondition, match="GET /up"):
+    with target.refuses(exceptions.FailedPrecondition, "GET /up"):
         target.wait(target.deploy(name, image, template=template))
 
 
@@ -322,7 +311,7 @@ def test_command_and_args_stand_for_entry_point_and_cmd(target, name):
     image = target.image(f"{name}-args", {"Procfile": "web: false", "main.py": ARGS})
     containers = [{"image": image, "command": ["python", "main.py"], "args": ["a b", "c"]}]
     service = target.wait(target.deploy(name, image, template={"containers": containers}))
-    assert serving(service.uri) == ["a b", "c"]
+    assert target.get(service.uri) == ["a b", "c"]
 
 
 DEAF = """
@@ -361,10 +350,10 @@ def test_revisions_are_listed_newest_first(target, echo_image, service, name):
 
 def test_a_revision_is_deleted_unless_it_serves_or_is_the_latest(target, echo_image, service, name):
     one, two = (f"{service.name}/revisions/{name}-{which}" for which in ("one", "two"))
-    with pytest.raises(exceptions.FailedPrecondition, match="traffic"):
+    with target.refuses(exceptions.FailedPrecondition, "traffic"):
         target.revisions.delete_revision(name=one)
     target.wait(target.deploy(name, echo_image, {"GREETING": "2"}, revision=f"{name}-two", traffic=[to(f"{name}-one")]))
-    with pytest.raises(exceptions.FailedPrecondition, match="latest"):
+    with target.refuses(exceptions.FailedPrecondition, "latest"):
         target.revisions.delete_revision(name=two)
     target.wait(target.deploy(name, echo_image, {"GREETING": "3"}, revision=f"{name}-three"))
     assert target.wait(target.revisions.delete_revision(name=one)).name == one
