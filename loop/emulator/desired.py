@@ -3,7 +3,7 @@
 Field rules are those of the comments in google/cloud/run/v2/service.proto and its neighbours.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from google.protobuf import field_mask_pb2
@@ -163,12 +163,6 @@ def _check_traffic(traffic: Iterable[Any]) -> None:
         total += target.percent
     if total != 100:
         raise invalid(f"service.traffic: the percentages add up to {total}, not to 100.")
-
-
-def named_revisions(service: Any) -> Iterator[str]:
-    for target in service.traffic:
-        if target.revision:
-            yield target.revision
 
 
 def statuses(service: Any, latest_ready: str) -> list[Any]:

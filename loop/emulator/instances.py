@@ -35,6 +35,8 @@ class Failure(StrEnum):
     IMAGE = "image"
     SECRETS = "secrets"
     CONTAINER = "container"
+    TARGET = "target"
+    """Traffic is meant for a revision that is not there."""
 
 
 class StartFailed(Exception):

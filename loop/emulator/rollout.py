@@ -31,7 +31,9 @@ CODES = {
     Failure.IMAGE: grpc.StatusCode.NOT_FOUND,
     Failure.SECRETS: grpc.StatusCode.INTERNAL,
     Failure.CONTAINER: grpc.StatusCode.FAILED_PRECONDITION,
+    Failure.TARGET: grpc.StatusCode.INTERNAL,
 }
+"""As others' trackers report them; docs/emulator.md names which."""
 REASONS = {
     Failure.IMAGE: CommonReason.CONTAINER_MISSING,
     Failure.SECRETS: CommonReason.SECRETS_ACCESS_CHECK_FAILED,
@@ -131,7 +133,7 @@ class Rollouts:
             short = target.revision or latest
             revision = self._store.get(Kind.REVISION, f"{service.name}/revisions/{short}", Revision)
             if revision is None:
-                raise StartFailed(Failure.CONTAINER, f"Revision '{short}' of the traffic was not found.")
+                raise StartFailed(Failure.TARGET, f"Revision '{short}', which traffic names, does not exist.")
             if not _ready(revision):
                 raise StartFailed(Failure.CONTAINER, f"Revision '{short}' is not ready and cannot serve traffic.")
 
@@ -162,6 +164,7 @@ class Rollouts:
             else:
                 _judge_service(service, FAILED, failed.message, rollout.generation)
                 self._store.put(Kind.SERVICE, service.name, service)
+                self._route(service)
             self._operations.fail(rollout.operation, CODES[failed.failure], failed.message, service)
 
     def _route(self, service: Any) -> None:

@@ -111,7 +111,6 @@ class Services:
             )
 
     def _accept(self, service: Any, name: ServiceName, *, validate_only: bool, new_revision: bool) -> lro.Operation:
-        self._check_targets(service, name, new_revision)
         operation = f"{name.location}/operations/{uuid.uuid4()}"
         service.etag = f'"{uuid.uuid4().hex}"'
         service.update_time.GetCurrentTime()
@@ -132,12 +131,6 @@ class Services:
             Rollout(operation=operation, service=service.name, generation=service.generation, revision=made)
         )
         return opened
-
-    def _check_targets(self, service: Any, name: ServiceName, new_revision: bool) -> None:
-        made = service.template.revision if new_revision else ""
-        for short in desired.named_revisions(service):
-            if short != made and self._store.get(Kind.REVISION, name.revision(short), Revision) is None:
-                raise precondition(f"service.traffic: there is no revision '{short}' of service {name.service}.")
 
     def _make_revision(self, service: Any, name: ServiceName) -> str:
         short = service.template.revision or self._fresh_name(service, name)

@@ -16,7 +16,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         body = json.dumps({"revision": os.environ["K_REVISION"], "service": os.environ["K_SERVICE"],
             "configuration": os.environ["K_CONFIGURATION"], "greeting": os.environ.get("GREETING", ""),
-            "path": self.path, "headers": dict(self.headers)}).encode()
+            "pid": os.getpid(), "path": self.path, "headers": dict(self.headers)}).encode()
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
         self.end_headers()

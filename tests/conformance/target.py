@@ -8,6 +8,7 @@ import io
 import json
 import tarfile
 import time
+import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -91,6 +92,14 @@ class Target:
         with urllib.request.urlopen(url, timeout=10 * (PATIENCE if self.live else 1)) as answer:
             return json.load(answer)
 
+    def status(self, url: str) -> int:
+        try:
+            with urllib.request.urlopen(url, timeout=10 * (PATIENCE if self.live else 1)) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
+
     def upload(self, files: Mapping[str, str]) -> str:
         name = f"source/{uuid.uuid4().hex}.tgz"
         self.left.objects.add(name)
@@ -137,6 +146,17 @@ class Target:
                 setattr(service, key, value)
         self.left.services.add(service.name)
         return self.services.update_service(run_v2.UpdateServiceRequest(service=service, allow_missing=True))
+
+    @staticmethod
+    def to(revision: str, percent: int = 100, tag: str = "") -> run_v2.TrafficTarget:
+        kind = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
+        return run_v2.TrafficTarget(type_=kind, revision=revision, percent=percent, tag=tag)
+
+    def logged(self, name: str, text: str) -> list[str]:
+        """Lines of a service that contain the text."""
+        wanted = f'resource.type="cloud_run_revision" resource.labels.service_name="{name}" textPayload:"{text}"'
+        request = {"resource_names": [f"projects/{self.project}"], "filter": wanted}
+        return [entry.text_payload for entry in self.logs.list_log_entries(request=request)]
 
     def change(self, name: str, *paths: str, **fields: Any) -> Any:
         """An update of these fields alone; the operation."""

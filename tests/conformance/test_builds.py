@@ -46,6 +46,7 @@ def test_a_build_gives_the_digest_of_what_it_built(target, name):
     assert any(image.digest in line for line in log(target, build.id))
 
 
+@pytest.mark.emulator_only("its images are addressed by the content of their source")
 def test_equal_sources_give_the_equal_image_and_others_another(target, name):
     first, again, other = (target.image(name, files) for files in (APP, APP, {**APP, "main.py": "print('y')"}))
     assert first == again
@@ -57,6 +58,7 @@ def test_an_image_can_be_deployed_by_its_tag(target, echo_image, name):
     assert service.latest_ready_revision
 
 
+@pytest.mark.emulator_only("its builder needs a Procfile; Google's finds other ways")
 @pytest.mark.parametrize(
     ("files", "says"),
     [
@@ -69,23 +71,27 @@ def test_a_source_that_can_not_be_built_fails_with_a_sentence(target, name, file
     assert says in failed(target, target.submit(name, files)).status_detail
 
 
+@pytest.mark.emulator_only("Google runs any step's image")
 def test_another_steps_image_is_refused_in_the_builds_own_detail(target, name):
     steps = [{"name": "gcr.io/cloud-builders/docker", "args": ["build", "."]}]
     build = failed(target, target.submit(name, APP, steps=steps))
     assert "gcr.io/cloud-builders/docker" in build.status_detail
 
 
+@pytest.mark.emulator_only("the words and the kind of failure are its own")
 def test_an_image_that_no_step_built_fails(target, name):
     build = failed(target, target.submit(name, APP, images=[f"{target.repository}/elsewhere"]))
     assert "elsewhere" in build.status_detail
 
 
+@pytest.mark.emulator_only("the words and the kind of failure are its own")
 def test_a_source_that_is_not_there_fails(target, name):
     source = {"storage_source": {"bucket": target.bucket, "object_": "no/such.tgz"}}
     build = failed(target, target.submit(name, APP, source=source))
     assert "no/such.tgz" in build.status_detail
 
 
+@pytest.mark.emulator_only("the words and the kind of failure are its own")
 def test_a_source_that_leads_outside_is_refused(target, name):
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
@@ -113,7 +119,18 @@ def test_a_build_without_steps_is_refused(target):
 
 def test_an_unknown_build_is_not_found(target):
     with pytest.raises(exceptions.NotFound):
-        target.builds.get_build(project_id=target.project, id="none")
+        target.builds.get_build(project_id=target.project, id="00000000-0000-0000-0000-000000000000")
+
+
+def test_an_unknown_build_can_not_be_cancelled(target):
+    with pytest.raises(exceptions.NotFound):
+        target.builds.cancel_build(project_id=target.project, id="00000000-0000-0000-0000-000000000000")
+
+
+@pytest.mark.parametrize("fields", [{"filter": 'status="SUCCESS'}, {"page_token": "nonsense"}])
+def test_a_list_of_builds_that_can_not_be_understood_is_refused(target, fields):
+    with pytest.raises(exceptions.InvalidArgument):
+        target.builds.list_builds(cloudbuild_v1.ListBuildsRequest(project_id=target.project, **fields))
 
 
 def test_builds_are_listed_newest_first_and_by_filter(target, name):
@@ -125,6 +142,7 @@ def test_builds_are_listed_newest_first_and_by_filter(target, name):
     assert [build.id for build in target.builds.list_builds(request)] == [builds[1].id]
 
 
+@pytest.mark.emulator_only("waits for an address of this machine")
 def test_a_build_ends_at_its_time_out(target, name, never):
     operation = target.submit(name, {**APP, "requirements.txt": never}, timeout={"seconds": 2})
     with pytest.raises(exceptions.GoogleAPICallError):
@@ -133,6 +151,7 @@ def test_a_build_ends_at_its_time_out(target, name, never):
     assert build.status == Status.TIMEOUT
 
 
+@pytest.mark.emulator_only("waits for an address of this machine")
 def test_a_cancelled_build_stops(target, name, never):
     operation = target.submit(name, {**APP, "requirements.txt": never})
     build = target.builds.cancel_build(project_id=target.project, id=operation.metadata.build.id)

@@ -1,11 +1,13 @@
 """google.logging.v2 ListLogEntries through Google's client."""
 
-import time
-import urllib.error
 import urllib.request
+import uuid
 
 import pytest
 from google.api_core import exceptions
+from google.rpc.error_details_pb2 import RetryInfo
+
+from loop.emulator import attach
 
 LINES = """
 import http.server, json, os, sys
@@ -14,22 +16,23 @@ print(json.dumps({"severity": "warning", "message": "structured", "user": 7}))
 print(json.dumps({"severity": "ERROR", "message": "only a message"}))
 print("to stderr", file=sys.stderr)
 sys.stdout.flush()
-http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), http.server.SimpleHTTPRequestHandler).serve_forever()
+http.server.HTTPServer(("0.0.0.0", int(os.environ["PORT"])), http.server.SimpleHTTPRequestHandler).serve_forever()
 """
+
+
+NAME = f"lc-log-{uuid.uuid4().hex[:6]}"
+OURS = f'resource.labels.service_name="{NAME}" '
+REQUESTS = f'{OURS} logName:"requests" '
 
 
 @pytest.fixture(scope="module")
 def service(target):
     image = target.image("logging", {"Procfile": "web: python main.py", "main.py": LINES})
-    service = target.wait(target.deploy("logging", image, revision="logging-one"))
+    service = target.wait(target.deploy(NAME, image, revision=f"{NAME}-one"))
     for k in range(5):
         request = urllib.request.Request(f"{service.uri}/{k}", headers={"User-Agent": f"agent-{k}"})
-        with pytest.raises(urllib.error.HTTPError, match="404") as missing:
-            urllib.request.urlopen(request)
-        missing.value.close()
-    deadline = time.monotonic() + 5
-    while len(found(target, 'httpRequest.status=404 resource.labels.service_name="logging"')) < 5:
-        assert time.monotonic() < deadline
+        assert target.status(request) == 404
+    target.until(lambda: len(found(target, REQUESTS)) == 5)
     return service
 
 
@@ -42,16 +45,12 @@ def agents(entries):
     return [entry.http_request.user_agent for entry in entries]
 
 
-OURS = 'resource.labels.service_name="logging" '
-REQUESTS = f'{OURS} logName:"requests" '
-
-
 def test_lines_of_a_revision_are_entries(target, service):
     (plain,) = found(target, f'{OURS} textPayload="plain text"')
     assert plain.log_name == f"projects/{target.project}/logs/run.googleapis.com%2Fstdout"
     assert plain.resource.type == "cloud_run_revision"
     assert dict(plain.resource.labels) == {
-        "service_name": "logging", "revision_name": "logging-one", "configuration_name": "logging",
+        "service_name": NAME, "revision_name": f"{NAME}-one", "configuration_name": NAME,
         "location": target.region, "project_id": target.project,
     }  # fmt: skip
     (on_stderr,) = found(target, f'{OURS} textPayload:"to stderr"')
@@ -84,8 +83,8 @@ def test_structured_lines_become_a_json_payload_with_their_severity(target, serv
         ("severity>=ERROR", []),
         ("trace:*", [0, 1, 2, 3, 4]),
         ("labels.none:*", []),
-        ('resource.labels.revision_name="logging-one"', [0, 1, 2, 3, 4]),
-        ('resource.labels.revision_name="logging-two"', []),
+        ('resource.labels.revision_name:"-one"', [0, 1, 2, 3, 4]),
+        ('resource.labels.revision_name:"-two"', []),
         ('"agent-4"', [4]),
         ('timestamp>="2020-01-01T00:00:00Z"', [0, 1, 2, 3, 4]),
         ('timestamp<"2020-01-01T00:00:00Z"', []),
@@ -139,3 +138,21 @@ def test_another_projects_entries_are_not_shown(target, service):
 def test_what_can_not_be_understood_is_refused(target, request_, says):
     with target.refuses(exceptions.InvalidArgument, says):
         list(target.logs.list_log_entries(request={"resource_names": [f"projects/{target.project}"], **request_}))
+
+
+@pytest.mark.emulator_only("Google's quota is shared by the whole project")
+def test_reads_beyond_the_quota_are_refused_until_the_minute_is_over(target, targets, pytestconfig, tmp_path):
+    note = pytestconfig.pluginmanager.get_plugin("conformance-ledger").note
+    with attach(tmp_path, quotas={"log-reads-per-minute": 2}) as emulator:
+        limited = targets.emulated(emulator.endpoints, "limited", "limited-source", note)
+        request = {"resource_names": ["projects/limited"], "filter": ""}
+        for _ in range(2):
+            limited.logs.list_log_entries(request=request, retry=None)
+        with pytest.raises(exceptions.ResourceExhausted) as refused:
+            limited.logs.list_log_entries(request=request, retry=None)
+        (retry,) = [each for each in refused.value.details if isinstance(each, RetryInfo)]
+        assert 50 < retry.retry_delay.ToTimedelta().total_seconds() <= 60
+        assert refused.value.reason == "RATE_LIMIT_EXCEEDED"
+        other = {**request, "resource_names": ["projects/other"]}
+        limited.logs.list_log_entries(request=other, retry=None)
+        limited.close()

@@ -4,6 +4,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import pytest
 from google.api_core import exceptions
 from google.longrunning import operations_pb2 as lro
@@ -11,7 +12,7 @@ from google.longrunning import operations_pb2 as lro
 SLOW = """
 import http.server, os, time
 time.sleep(1)
-http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), http.server.BaseHTTPRequestHandler).serve_forever()
+http.server.HTTPServer(("0.0.0.0", int(os.environ["PORT"])), http.server.BaseHTTPRequestHandler).serve_forever()
 """
 
 
@@ -20,7 +21,18 @@ def slow_image(target):
     return target.image("slow", {"Procfile": "web: python main.py", "main.py": SLOW})
 
 
-def wait_operation(target, name, seconds):
+def listed(target, **fields):
+    """The names of all operations, from page to page."""
+    names, token = [], ""
+    while True:
+        request = {"name": target.location, "page_token": token, **fields}
+        page = target.services.list_operations(request)
+        names += [each.name for each in page.operations]
+        if not (token := page.next_page_token):
+            return names
+
+
+def wait_operation(target, name, seconds, deadline=None):
     call = target.channel.unary_unary(
         "/google.longrunning.Operations/WaitOperation",
         request_serializer=lro.WaitOperationRequest.SerializeToString,
@@ -28,9 +40,10 @@ def wait_operation(target, name, seconds):
     )
     request = lro.WaitOperationRequest(name=name)
     request.timeout.FromMilliseconds(int(seconds * 1000))
-    return call(request)
+    return call(request, timeout=deadline)
 
 
+@pytest.mark.emulator_only("a matter of its own speed")
 def test_wait_answers_in_the_moment_of_the_end(target, slow_image, name):
     operation = target.deploy(name, slow_image)
     waited = wait_operation(target, operation.operation.name, 10)
@@ -52,6 +65,7 @@ def test_wait_answers_with_what_there_is_when_its_time_is_up(target, slow_image,
     target.wait(operation)
 
 
+@pytest.mark.emulator_only("a matter of its own speed")
 def test_eight_deployments_run_side_by_side(target, slow_image, name):
     began = time.monotonic()
     operations = [target.deploy(f"{name}-{k}", slow_image) for k in range(8)]
@@ -60,6 +74,7 @@ def test_eight_deployments_run_side_by_side(target, slow_image, name):
     assert time.monotonic() - began < 4.0  # one alone takes somewhat more than a second
 
 
+@pytest.mark.emulator_only("a matter of its own speed")
 def test_many_waits_leave_room_for_other_calls(target, slow_image, name):
     operation = target.deploy(name, slow_image)
     waits = [threading.Thread(target=wait_operation, args=(target, operation.operation.name, 5)) for _ in range(30)]
@@ -73,6 +88,7 @@ def test_many_waits_leave_room_for_other_calls(target, slow_image, name):
     target.wait(operation)
 
 
+@pytest.mark.emulator_only("a matter of its own speed")
 def test_waits_and_ends_do_not_hold_each_other_up(target, name):
     """Forty waiters of ten operations that end at the same time: none may miss its end."""
     image = f"{target.repository}/none@sha256:{'2' * 64}"
@@ -99,8 +115,7 @@ def test_operations_are_listed_and_deleted(target, slow_image, name):
     with pytest.raises(exceptions.FailedPrecondition):
         target.services.delete_operation(request)
     target.wait(operation)
-    listed = target.services.list_operations({"name": target.location, "page_size": 1000})
-    assert operation.operation.name in {each.name for each in listed.operations}
+    assert operation.operation.name in listed(target)
     target.services.delete_operation(request)
     with pytest.raises(exceptions.NotFound):
         target.services.get_operation(request)
@@ -118,6 +133,7 @@ def test_cloud_runs_operations_can_not_be_cancelled(target, slow_image, name):
     target.wait(operation)
 
 
+@pytest.mark.emulator_only("waits for an address of this machine")
 def test_a_builds_operation_can_be_cancelled(target, name, never):
     operation = target.submit(name, {"Procfile": "web: x", "requirements.txt": never})
     target.builds.transport.operations_client.cancel_operation(operation.operation.name)
@@ -125,6 +141,41 @@ def test_a_builds_operation_can_be_cancelled(target, name, never):
         target.wait(operation)
 
 
+def test_operations_are_listed_by_whether_they_are_done_and_by_page(target, slow_image, name):
+    first, second = (target.deploy(f"{name}-{which}", slow_image) for which in "ab")
+    target.wait(first)
+    target.wait(second)
+    ended = {first.operation.name, second.operation.name}
+    assert ended <= set(listed(target, filter="done:true"))
+    assert not ended & set(listed(target, filter="done:false"))
+    assert sorted(listed(target, page_size=1)) == sorted(listed(target))
+    open_ = target.deploy(name, slow_image)
+    assert open_.operation.name in listed(target, filter="done:false")
+    target.wait(open_)
+
+
+@pytest.mark.parametrize("fields", [{"filter": "name:x"}, {"page_token": "nonsense"}])
+def test_a_list_of_operations_that_can_not_be_understood_is_refused(target, fields):
+    with pytest.raises(exceptions.InvalidArgument):
+        target.services.list_operations({"name": target.location, **fields})
+
+
+def test_a_wait_that_outlasts_its_callers_deadline_ends_there(target, slow_image, name):
+    operation = target.deploy(name, slow_image)
+    with pytest.raises(grpc.RpcError) as late:
+        wait_operation(target, operation.operation.name, 10, deadline=0.3)
+    assert late.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    target.wait(operation)
+
+
 def test_an_unknown_operation_is_not_found(target):
+    name = f"{target.location}/operations/none"
     with pytest.raises(exceptions.NotFound):
-        target.services.get_operation({"name": f"{target.location}/operations/none"})
+        target.services.get_operation({"name": name})
+    with pytest.raises(exceptions.NotFound):
+        target.services.delete_operation({"name": name})
+    with pytest.raises(grpc.RpcError) as missing:
+        wait_operation(target, name, 1)
+    assert missing.value.code() == grpc.StatusCode.NOT_FOUND
+    with pytest.raises(exceptions.NotFound):
+        target.builds.transport.operations_client.cancel_operation("operations/build/none/bm9uZQ==")

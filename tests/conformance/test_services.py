@@ -1,7 +1,4 @@
-"""google.cloud.run.v2 Services and Revisions through Google's clients."""
-
-import urllib.error
-import urllib.request
+"""google.cloud.run.v2 Services through Google's clients: what is accepted, refused, read back and deleted."""
 
 import pytest
 from google.api_core import exceptions
@@ -14,22 +11,11 @@ LATEST = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATES
 NAMED = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
 
 
-def to(revision, percent=100, tag=""):
-    return run_v2.TrafficTarget(type_=NAMED, revision=revision, percent=percent, tag=tag)
-
-
-def logged(target, name, text):
-    wanted = f'resource.type="cloud_run_revision" resource.labels.service_name="{name}" textPayload:"{text}"'
-    request = {"resource_names": [f"projects/{target.project}"], "filter": wanted}
-    return [entry.text_payload for entry in target.logs.list_log_entries(request=request)]
-
-
 def test_create_makes_a_service_that_serves(target, echo_image, name):
     service = run_v2.Service(
         template={"containers": [{"image": echo_image, "env": [{"name": "GREETING", "value": "hi"}]}]}
     )
-    operation = target.services.create_service(parent=target.location, service=service, service_id=name)
-    made = target.wait(operation)
+    made = target.wait(target.create(name, service))
     assert made.name == target.service_name(name)
     assert (made.generation, made.observed_generation, made.reconciling) == (1, 1, False)
     assert made.terminal_condition.type_ == "Ready"
@@ -50,16 +36,14 @@ def test_create_makes_a_service_that_serves(target, echo_image, name):
 
 def test_create_of_an_existing_service_is_refused(target, echo_image, service, name):
     with pytest.raises(exceptions.AlreadyExists):
-        target.services.create_service(
-            parent=target.location, service=run_v2.Service(template=service.template), service_id=name
-        )
+        target.create(name, run_v2.Service(template=service.template))
 
 
 @pytest.mark.parametrize("bad", ["Upper", "9first", "ends-", "x" * 50, "under_score", ""])
 def test_create_refuses_an_impossible_name(target, echo_image, bad):
     service = run_v2.Service(template={"containers": [{"image": echo_image}]})
     with target.refuses(exceptions.InvalidArgument, "service_id"):
-        target.services.create_service(parent=target.location, service=service, service_id=bad)
+        target.create(bad, service)
 
 
 @pytest.mark.parametrize(
@@ -83,12 +67,21 @@ def test_what_the_api_would_not_take_is_refused_by_name(target, echo_image, name
         target.services.get_service(name=target.service_name(name))
 
 
+@pytest.mark.emulator_only("Google has them")
 @pytest.mark.parametrize(
-    "beyond", [{"volumes": [{"name": "v", "empty_dir": {}}]}, {"containers": [{"image": "a"}, {"image": "b"}]}]
+    "beyond",
+    [
+        {"volumes": [{"name": "v", "empty_dir": {}}]},
+        {"containers": [{"image": "a"}, {"image": "b"}]},
+        {"containers": [{"image": "a", "startup_probe": {"grpc": {}}}]},
+        {"containers": [{"image": "a", "liveness_probe": {"grpc": {}}}]},
+        {"containers": [{"image": "a", "readiness_probe": {"http_get": {}}}]},
+        {"containers": [{"image": "a", "startup_probe": {"http_get": {"port": 9}}}]},
+    ],
 )
 def test_what_is_not_emulated_says_so(target, echo_image, name, beyond):
     template = {"containers": [{"image": echo_image}], **beyond}
-    with target.refuses(exceptions.MethodNotImplemented, r"not emulated|only a single"):
+    with target.refuses(exceptions.MethodNotImplemented, r"not emulated|only a single|only one"):
         target.deploy(name, echo_image, template=template)
 
 
@@ -125,41 +118,12 @@ def test_update_of_what_is_not_there_is_refused_unless_allowed(target, echo_imag
     service = run_v2.Service(name=target.service_name(name), template={"containers": [{"image": echo_image}]})
     with target.refuses(exceptions.NotFound, name):
         target.services.update_service(service=service)
-    made = target.wait(target.services.update_service(run_v2.UpdateServiceRequest(service=service, allow_missing=True)))
+    made = target.wait(target.deploy(name, echo_image))
     assert made.generation == 1
 
 
-def test_explicit_traffic_to_the_revision_made_by_the_same_update(target, echo_image, service, name):
-    updated = target.wait(
-        target.deploy(name, echo_image, {"GREETING": "two"}, revision=f"{name}-two", traffic=[to(f"{name}-two")])
-    )
-    assert [(each.type_, each.revision, each.percent) for each in updated.traffic_statuses] == [
-        (NAMED, f"{name}-two", 100)
-    ]
-    assert target.get(updated.uri)["revision"] == f"{name}-two"
-
-
-def test_a_candidate_gets_a_tag_and_no_traffic(target, echo_image, service, name):
-    traffic = [to(f"{name}-one"), to(f"{name}-two", 0, "candidate")]
-    updated = target.wait(target.deploy(name, echo_image, {"GREETING": "two"}, revision=f"{name}-two", traffic=traffic))
-    tagged = next(each.uri for each in updated.traffic_statuses if each.tag == "candidate")
-    assert tagged != updated.uri
-    assert target.get(updated.uri)["revision"] == f"{name}-one"
-    assert target.get(tagged)["revision"] == f"{name}-two"
-    promoted = run_v2.Service(name=updated.name, traffic=[to(f"{name}-two")])
-    target.wait(
-        target.services.update_service(
-            run_v2.UpdateServiceRequest(service=promoted, update_mask={"paths": ["traffic"]})
-        )
-    )
-    assert target.get(updated.uri)["revision"] == f"{name}-two"
-    with pytest.raises(urllib.error.HTTPError, match="404") as dropped:
-        urllib.request.urlopen(tagged, timeout=10)
-    dropped.value.close()
-
-
 def test_a_mask_leaves_everything_else_alone(target, service, name):
-    change = run_v2.Service(name=service.name, traffic=[to(f"{name}-one", tag="blue")], description="ignored")
+    change = run_v2.Service(name=service.name, traffic=[target.to(f"{name}-one", tag="blue")], description="ignored")
     request = run_v2.UpdateServiceRequest(service=change, update_mask=field_mask_pb2.FieldMask(paths=["traffic"]))
     updated = target.wait(target.services.update_service(request))
     assert updated.template == service.template
@@ -192,54 +156,18 @@ def test_an_echoed_revision_name_is_a_409(target, service, name):
 
 def test_an_equal_template_without_a_name_makes_no_revision(target, service, name):
     service.template.revision = ""
-    service.traffic = [to(f"{name}-one", tag="blue")]
+    service.traffic = [target.to(f"{name}-one", tag="blue")]
     updated = target.wait(target.services.update_service(service=service))
     assert updated.latest_created_revision == service.latest_created_revision
     assert len(list(target.revisions.list_revisions(parent=service.name))) == 1
 
 
-def test_traffic_to_a_revision_that_is_not_there_is_refused(target, service, name):
-    change = run_v2.Service(name=service.name, traffic=[to(f"{name}-none")])
-    with target.refuses(exceptions.FailedPrecondition, f"{name}-none"):
-        target.services.update_service(run_v2.UpdateServiceRequest(service=change, update_mask={"paths": ["traffic"]}))
-
-
-CRASHES = 'import sys\nprint("no database, no service", file=sys.stderr)\nsys.exit(3)\n'
-SILENT = 'import time\nprint("thinking")\ntime.sleep(60)\n'
-
-
-@pytest.mark.parametrize(
-    ("main", "says", "line"), [(CRASHES, "exit status 3", "no database"), (SILENT, "4 seconds", "thinking")]
-)
-def test_a_revision_that_does_not_start_leaves_the_old_traffic(target, echo_image, service, name, main, says, line):
-    image = target.image(f"{name}-bad", {"Procfile": "web: python main.py", "main.py": main})
-    operation = target.deploy(name, image, revision=f"{name}-bad", traffic=[to(f"{name}-bad")])
-    with target.refuses(exceptions.FailedPrecondition, f"(?s){name}-bad.*PORT.*{says}"):
-        target.wait(operation)
-    after = target.services.get_service(name=service.name)
-    assert (after.generation, after.observed_generation, after.reconciling) == (2, 1, False)
-    assert after.terminal_condition.state == FAILED
-    assert after.terminal_condition.reason == run_v2.Condition.CommonReason.REVISION_FAILED
-    assert after.latest_created_revision.endswith("-bad")
-    assert after.latest_ready_revision.endswith("-one")
-    assert [each.revision for each in after.traffic_statuses] == [f"{name}-one"]
-    assert target.get(after.uri)["revision"] == f"{name}-one"
-    revision = target.revisions.get_revision(name=f"{service.name}/revisions/{name}-bad")
-    ready = next(each for each in revision.conditions if each.type_ == "Ready")
-    assert ready.state == FAILED
-    assert ready.revision_reason == run_v2.Condition.RevisionReason.HEALTH_CHECK_CONTAINER_ERROR
-    assert says in ready.message
-    assert revision.log_uri in ready.message
-    assert logged(target, name, line)
-    healed = target.wait(target.deploy(name, echo_image, revision=f"{name}-well"))
-    assert healed.terminal_condition.state == SUCCEEDED
-    assert (healed.generation, healed.observed_generation) == (3, 3)
-
-
 def test_changes_that_overlap_come_true_one_after_the_other(target, echo_image, name):
     which = ("one", "two", "three")
     operations = [
-        target.deploy(name, echo_image, {"GREETING": each}, revision=f"{name}-{each}", traffic=[to(f"{name}-{each}")])
+        target.deploy(
+            name, echo_image, {"GREETING": each}, revision=f"{name}-{each}", traffic=[target.to(f"{name}-{each}")]
+        )
         for each in which
     ]
     ended = [target.wait(each) for each in operations]
@@ -247,86 +175,6 @@ def test_changes_that_overlap_come_true_one_after_the_other(target, echo_image, 
     last = target.services.get_service(name=target.service_name(name))
     assert (last.generation, last.observed_generation, last.reconciling) == (3, 3, False)
     assert target.get(last.uri)["greeting"] == "three"
-
-
-def test_a_failed_latest_revision_stays_failed_until_the_traffic_leaves_it(target, service, name):
-    image = target.image(f"{name}-bad", {"Procfile": "web: python main.py", "main.py": CRASHES})
-    with pytest.raises(exceptions.FailedPrecondition):
-        target.wait(target.deploy(name, image))
-    broken = target.services.get_service(name=service.name)
-    with target.refuses(exceptions.FailedPrecondition, "is not ready"):
-        target.wait(target.services.update_service(service=run_v2.Service(name=service.name, template=broken.template)))
-    change = run_v2.Service(name=service.name, traffic=[to(f"{name}-one")])
-    request = run_v2.UpdateServiceRequest(service=change, update_mask={"paths": ["traffic"]})
-    restored = target.wait(target.services.update_service(request))
-    assert restored.traffic_statuses[0].revision == f"{name}-one"
-    assert restored.terminal_condition.state == SUCCEEDED
-
-
-def test_an_unknown_image_is_not_found(target, name):
-    with target.refuses(exceptions.NotFound, "not found"):
-        target.wait(target.deploy(name, f"{target.repository}/none@sha256:{'0' * 64}", revision=f"{name}-one"))
-    revision = target.revisions.get_revision(name=f"{target.service_name(name)}/revisions/{name}-one")
-    ready = next(each for each in revision.conditions if each.type_ == "Ready")
-    assert ready.reason == run_v2.Condition.CommonReason.CONTAINER_MISSING
-
-
-def test_a_missing_command_is_a_sentence(target, name):
-    image = target.image(f"{name}-typo", {"Procfile": "web: no-such-program --port $PORT"})
-    with target.refuses(exceptions.FailedPrecondition, "exit status 127"):
-        target.wait(target.deploy(name, image))
-    assert logged(target, name, "no-such-program")
-
-
-def test_a_start_up_probe_over_http_decides(target, echo_image, name):
-    probe = {"http_get": {"path": "/up"}, "period_seconds": 1, "failure_threshold": 3}
-    template = {"containers": [{"image": echo_image, "startup_probe": probe}]}
-    assert target.wait(target.deploy(name, echo_image, template=template)).terminal_condition.state == SUCCEEDED
-    image = target.image(f"{name}-deaf", {"Procfile": "web: python main.py", "main.py": DEAF})
-    template = {"containers": [{"image": image, "startup_probe": probe}]}
-    with target.refuses(exceptions.FailedPrecondition, "GET /up"):
-        target.wait(target.deploy(name, image, template=template))
-
-
-def test_template_labels_and_settings_are_the_revisions_own(target, echo_image, name):
-    template = {
-        "containers": [{"image": echo_image, "resources": {"limits": {"cpu": "2"}}}],
-        "labels": {"loop-run": "abcdef"}, "annotations": {"note": "x"}, "timeout": {"seconds": 77},
-        "service_account": "me@example.com", "revision": f"{name}-one",
-    }  # fmt: skip
-    service = target.wait(target.deploy(name, echo_image, template=template, labels={"of": "service"}))
-    revision = target.revisions.get_revision(name=service.latest_ready_revision)
-    assert dict(revision.labels) == {"loop-run": "abcdef"}
-    assert dict(revision.annotations) == {"note": "x"}
-    assert revision.timeout.total_seconds() == 77
-    assert revision.service_account == "me@example.com"
-    assert revision.service == name
-    assert dict(revision.containers[0].resources.limits) == {"cpu": "2", "memory": "512Mi"}
-    assert revision.observed_generation == revision.generation == 1
-    assert {each.type_ for each in revision.conditions} >= {"Ready", "ContainerHealthy", "ResourcesAvailable"}
-    assert dict(service.labels) == {"of": "service"}
-
-
-def test_command_and_args_stand_for_entry_point_and_cmd(target, name):
-    image = target.image(f"{name}-args", {"Procfile": "web: false", "main.py": ARGS})
-    containers = [{"image": image, "command": ["python", "main.py"], "args": ["a b", "c"]}]
-    service = target.wait(target.deploy(name, image, template={"containers": containers}))
-    assert target.get(service.uri) == ["a b", "c"]
-
-
-DEAF = """
-import http.server, os
-http.server.HTTPServer(("", int(os.environ["PORT"])), http.server.BaseHTTPRequestHandler).serve_forever()
-"""
-ARGS = """
-import http.server, json, os, sys
-class App(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(json.dumps(sys.argv[1:]).encode())
-http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), App).serve_forever()
-"""
 
 
 def test_services_are_listed_by_page(target, echo_image, service):
@@ -337,32 +185,6 @@ def test_services_are_listed_by_page(target, echo_image, service):
     assert [each.name for each in paged] == names
 
 
-def test_revisions_are_listed_newest_first(target, echo_image, service, name):
-    target.wait(target.deploy(name, echo_image, {"GREETING": "2"}, revision=f"{name}-two"))
-    pages = target.revisions.list_revisions(run_v2.ListRevisionsRequest(parent=service.name, page_size=1)).pages
-    assert [[each.name.rpartition("/")[2] for each in page.revisions] for page in pages] == [
-        [f"{name}-two"],
-        [f"{name}-one"],
-    ]
-    everywhere = target.revisions.list_revisions(parent=f"{target.location}/services/-")
-    assert f"{service.name}/revisions/{name}-one" in {each.name for each in everywhere}
-
-
-def test_a_revision_is_deleted_unless_it_serves_or_is_the_latest(target, echo_image, service, name):
-    one, two = (f"{service.name}/revisions/{name}-{which}" for which in ("one", "two"))
-    with target.refuses(exceptions.FailedPrecondition, "traffic"):
-        target.revisions.delete_revision(name=one)
-    target.wait(target.deploy(name, echo_image, {"GREETING": "2"}, revision=f"{name}-two", traffic=[to(f"{name}-one")]))
-    with target.refuses(exceptions.FailedPrecondition, "latest"):
-        target.revisions.delete_revision(name=two)
-    target.wait(target.deploy(name, echo_image, {"GREETING": "3"}, revision=f"{name}-three"))
-    assert target.wait(target.revisions.delete_revision(name=one)).name == one
-    with pytest.raises(exceptions.NotFound):
-        target.revisions.get_revision(name=one)
-    with pytest.raises(exceptions.NotFound):
-        target.revisions.delete_revision(name=one)
-
-
 def test_a_deleted_service_is_gone_with_its_revisions(target, service, name):
     deleted = target.wait(target.services.delete_service(name=service.name))
     assert deleted.delete_time
@@ -370,9 +192,7 @@ def test_a_deleted_service_is_gone_with_its_revisions(target, service, name):
         target.services.get_service(name=service.name)
     with pytest.raises(exceptions.NotFound):
         target.revisions.get_revision(name=service.latest_ready_revision)
-    with pytest.raises(urllib.error.HTTPError, match="404") as gone:
-        urllib.request.urlopen(service.uri, timeout=10)
-    gone.value.close()
+    target.until(lambda: target.status(service.uri) == 404)
     with pytest.raises(exceptions.NotFound):
         target.services.delete_service(name=service.name)
 
@@ -381,4 +201,36 @@ def test_an_impossible_resource_name_is_refused(target):
     with pytest.raises(exceptions.InvalidArgument):
         target.services.get_service(name="nonsense")
     with pytest.raises(exceptions.InvalidArgument):
+        target.services.delete_service(name="nonsense")
+    with pytest.raises(exceptions.InvalidArgument):
         target.revisions.get_revision(name="nonsense")
+
+
+@pytest.mark.parametrize("fields", [{"parent": "projects/p/locations/-"}, {"page_token": "nonsense"}])
+def test_a_list_of_services_that_can_not_be_understood_is_refused(target, fields):
+    with pytest.raises(exceptions.InvalidArgument):
+        target.services.list_services(run_v2.ListServicesRequest({"parent": target.location, **fields}))
+
+
+def test_annotations_of_a_service_are_kept_by_changes_of_something_else(target, service, name):
+    noted = target.wait(target.change(name, annotations={"loop-fence": "7"}))
+    assert noted.generation == service.generation + 1
+    assert noted.latest_created_revision == service.latest_created_revision
+    target.wait(target.change(name, traffic=[target.to(f"{name}-one", tag="blue")]))
+    assert dict(target.services.get_service(name=service.name).annotations) == {"loop-fence": "7"}
+
+
+def test_the_second_writer_with_one_etag_is_refused_and_the_first_ones_change_stands(target, service, name):
+    writers = [run_v2.Service(name=service.name, etag=service.etag, annotations={"by": which}) for which in "ab"]
+    requests = [run_v2.UpdateServiceRequest(service=each, update_mask={"paths": ["annotations"]}) for each in writers]
+    target.wait(target.services.update_service(requests[0]))
+    with pytest.raises(exceptions.Aborted):
+        target.services.update_service(requests[1])
+    assert dict(target.services.get_service(name=service.name).annotations) == {"by": "a"}
+
+
+@pytest.mark.emulator_only("Google offers jobs")
+def test_a_method_that_is_not_offered_says_so(target):
+    call = target.channel.unary_unary("/google.cloud.run.v2.Jobs/ListJobs", request_serializer=lambda raw: raw)
+    with pytest.raises(Exception, match="UNIMPLEMENTED"):
+        call(b"")
