@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist worksteal
 
-.PHONY: run test test-all test-rest lint types layers bench docs check clean
+.PHONY: run test test-all test-rest conformance live lint types layers bench docs check clean
 
 run: $(READY)
 	$(BIN)/loop run --env local
@@ -17,6 +17,13 @@ test-rest: $(READY)  ## what test-all adds to test
 	$(PYTEST) -m full
 
 test-all: test test-rest
+
+conformance: $(READY)  ## the emulator through Google's clients; prints each method with each outcome
+	$(PYTEST) tests/conformance
+
+live: $(READY)  ## the same tests against PROJECT on Google (docs/live.md says what it needs and leaves)
+	@test -n "$(PROJECT)" || { echo "name the project: make live PROJECT=my-project [REGION=us-central1]"; exit 2; }
+	$(BIN)/python -m pytest -q -rs tests/conformance --live $(PROJECT) --live-region $(or $(REGION),us-central1)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -26,11 +26,15 @@ def connect(targets: ModuleType) -> Iterator[Callable[[Any], Any]]:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory, connect: Callable[[Any], Any]) -> Iterator[Any]:
-    """One emulator for the tests that need no state of their own; each has services of its own."""
+def shared_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with attach(tmp_path_factory.mktemp("shared"), startup=3.0) as emulator:
-        target = connect(emulator.endpoints)
-        yield target
+        yield emulator.endpoints
+
+
+@pytest.fixture(scope="session")
+def shared(shared_emulator: Any, connect: Callable[[Any], Any]) -> Any:
+    """Clients of one emulator for the tests that need no state of their own; each has services of its own."""
+    return connect(shared_emulator)
 
 
 @pytest.fixture

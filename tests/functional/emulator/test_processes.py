@@ -18,6 +18,7 @@ from loop.emulator import attach
 
 APP = """
 import http.server, json, os, sys, time
+print("starting", flush=True)
 class App(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/slow":
@@ -193,3 +194,71 @@ def test_a_half_built_environment_is_built_anew(tmp_path: Path, connect):
         again, lines = built(target, "app")
         assert again == image
         assert any("Successfully installed parcel" in line for line in lines)
+
+
+def test_moving_traffic_between_revisions_restarts_none_that_keeps_serving(shared, image, name):
+    shared.wait(shared.deploy(name, image, revision=f"{name}-one"))
+    traffic = [to(f"{name}-one", 50, "a"), to(f"{name}-two", 50, "b")]
+    both = shared.wait(shared.deploy(name, image, {"N": "2"}, revision=f"{name}-two", traffic=traffic))
+    urls = {each.tag: each.uri for each in both.traffic_statuses}
+    pids = {tag: get(url)["pid"] for tag, url in urls.items()}
+    splits = [(90, 10), (0, 100), (100, 0), (30, 70)]
+    for one, two in splits:
+        traffic = [to(f"{name}-one", one, "a"), to(f"{name}-two", two, "b")]
+        shared.wait(shared.change(name, traffic=traffic))
+        assert {tag: get(url)["pid"] for tag, url in urls.items()} == pids
+
+
+def test_a_revision_with_a_tag_and_no_traffic_is_started_before_anybody_asks(shared, image, name):
+    shared.wait(shared.deploy(name, image, revision=f"{name}-one"))
+    traffic = [to(f"{name}-one"), to(f"{name}-two", 0, "candidate")]
+    service = shared.wait(shared.deploy(name, image, {"N": "2"}, revision=f"{name}-two", traffic=traffic))
+    assert len(shared.logged(name, "starting")) == 2
+    tagged = next(each.uri for each in service.traffic_statuses if each.tag == "candidate")
+    assert get(tagged)["revision"] == f"{name}-two"
+    assert get(service.uri)["revision"] == f"{name}-one"
+    assert len(shared.logged(name, "starting")) == 2
+
+
+def test_a_revision_that_loses_its_tag_and_has_no_traffic_is_stopped(shared, image, name, until):
+    shared.wait(shared.deploy(name, image, revision=f"{name}-one"))
+    traffic = [to(f"{name}-one"), to(f"{name}-two", 0, "candidate")]
+    service = shared.wait(shared.deploy(name, image, {"N": "2"}, revision=f"{name}-two", traffic=traffic))
+    pid = get(next(each.uri for each in service.traffic_statuses if each.tag == "candidate"))["pid"]
+    serving = get(service.uri)["pid"]
+    shared.wait(shared.change(name, traffic=[to(f"{name}-one")]))
+    until(lambda: gone(pid))
+    assert get(service.uri)["pid"] == serving
+
+
+@pytest.mark.parametrize("level", ["revision", "service"])
+def test_minimum_instances_are_there_before_a_request_and_again_after_their_end(tmp_path, connect, until, level):
+    with attach(tmp_path) as emulator:
+        target = connect(emulator.endpoints)
+        image = target.image("app", FILES)
+        scaling = {"min_instance_count": 1}
+        template = {"containers": [{"image": image}], "revision": "app-one"}
+        fields = {"scaling": scaling} if level == "service" else {}
+        if level == "revision":
+            template["scaling"] = scaling
+        service = target.wait(target.deploy("app", image, template=template, **fields))
+        first = get(service.uri)["pid"]
+        started = len(starts(target))
+        os.kill(first, signal.SIGKILL)
+        until(lambda: len(starts(target)) > started)
+        assert get(service.uri)["pid"] != first
+        emulator_pid = emulator.endpoints.pid
+    until(lambda: gone(emulator_pid))
+    with attach(tmp_path) as emulator:
+        target = connect(emulator.endpoints)
+        until(lambda: len(starts(target)) > started + 1)  # nobody has asked it anything
+        target.wait(target.deploy("app", image, {"N": "2"}, revision="app-two", scaling={}, traffic=[to("app-two")]))
+        second = get(service.uri)["pid"]
+        os.kill(second, signal.SIGKILL)
+        until(lambda: gone(second))
+        assert get(service.uri)["revision"] == "app-two"
+
+
+def starts(target):
+    """One line for each start of a process, which APP writes."""
+    return target.logged("app", "starting")
