@@ -8,7 +8,7 @@ from typing import Any
 
 from google.protobuf import field_mask_pb2
 
-from loop.emulator import probes
+from loop.emulator import probes, volumes
 from loop.emulator.names import ServiceName, check_revision_id, check_tag
 from loop.emulator.protos import run as types
 from loop.emulator.wire import invalid, shape, unimplemented
@@ -114,8 +114,7 @@ def check(service: Any, name: ServiceName) -> None:
         raise unimplemented("service.template.containers: only a single container is emulated.")
     if not containers[0].image:
         raise invalid("service.template.containers[0].image: an image is required.")
-    if service.template.volumes:
-        raise unimplemented("service.template.volumes: volumes are not emulated.")
+    volumes.check(service.template)
     probes.check(containers[0])
     if service.template.revision:
         check_revision_id(name, service.template.revision)

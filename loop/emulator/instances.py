@@ -4,48 +4,30 @@ A process is started here and nowhere else. What a revision is and who may reach
 """
 
 import contextlib
-import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any
 
 from loop import guard
 from loop.emulator import probes
+from loop.emulator.contract import Contract, Given
+from loop.emulator.failures import Failure, StartFailed
 from loop.emulator.images import Images, ImageUnknown
 from loop.emulator.logs import Logs
-from loop.emulator.names import service_of, short_name
+from loop.emulator.names import service_of
 from loop.emulator.output import payload, resource
 from loop.emulator.ports import free_port
 from loop.emulator.probes import Probe
-from loop.emulator.secrets import SecretMissing, Secrets
 
 GRACE = 10.0  # seconds between SIGTERM and SIGKILL: the container contract's
 LONGEST_LINE = 256 * 1024  # bytes of one log entry: Logging's quota page
 PORT_ATTEMPTS = 3
 RESTART_PAUSE = 1.0
 """Seconds; "Cloud Run limits instance restarts" (Run's page on health checks), without saying how."""
-
-
-class Failure(StrEnum):
-    IMAGE = "image"
-    SECRETS = "secrets"
-    CONTAINER = "container"
-    TARGET = "target"
-    """Traffic is meant for a revision that is not there."""
-
-
-class StartFailed(Exception):
-    """A revision does not start; the message says why, for its condition."""
-
-    def __init__(self, failure: Failure, message: str) -> None:
-        super().__init__(message)
-        self.failure = failure
-        self.message = message
 
 
 @dataclass(slots=True)
@@ -65,12 +47,10 @@ class Instance:
 class Instances:
     """At most one process per revision; `revision` is always the revision's proto."""
 
-    def __init__(self, images: Images, logs: Logs, secrets: Secrets, *, home: Path, path: str, startup: float) -> None:
+    def __init__(self, images: Images, logs: Logs, contract: Contract, startup: float) -> None:
         self._images = images
         self._logs = logs
-        self._secrets = secrets
-        self._home = home
-        self._path = path
+        self._contract = contract
         self._startup = startup
         self._lock = threading.Lock()
         self._starting: dict[str, threading.Lock] = {}
@@ -170,7 +150,7 @@ class Instances:
             image = self._images.find(container.image)
         except ImageUnknown as unknown:
             raise StartFailed(Failure.IMAGE, str(unknown)) from unknown
-        child = self._spawn(_argv(container, image.command), image.root, self._environment(revision, port, image.venv))
+        child = _spawn(self._contract.given(revision, image, port), image.root)
         instance = Instance(child, port)
         for stream, name in ((child.stdout, "stdout"), (child.stderr, "stderr")):
             reader = threading.Thread(
@@ -179,45 +159,6 @@ class Instances:
             reader.start()
             instance.readers.append(reader)
         return instance
-
-    def _spawn(self, argv: list[str], cwd: Path, env: Mapping[str, str]) -> guard.Child:
-        try:
-            return guard.start(argv, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        except OSError as error:
-            raise StartFailed(
-                Failure.CONTAINER, f"The container's command could not be run: {error.strerror}: {error.filename}."
-            ) from error
-
-    def _environment(self, revision: Any, port: int, venv: str) -> dict[str, str]:
-        service = service_of(revision.name)
-        bin_of_venv = [str(Path(venv) / "bin")] if venv else []
-        return {
-            "HOME": str(self._home),
-            "LANG": "C.UTF-8",
-            "PYTHONUNBUFFERED": "1",
-            "PATH": os.pathsep.join([*bin_of_venv, self._path]),
-            **self._asked(revision),
-            "PORT": str(port),
-            "K_SERVICE": service.service,
-            "K_REVISION": short_name(revision.name),
-            "K_CONFIGURATION": service.service,
-        }
-
-    def _asked(self, revision: Any) -> dict[str, str]:
-        """The variables of the template, its secrets resolved as of now."""
-        project = service_of(revision.name).project
-        values, missing = {}, []
-        for k, each in enumerate(revision.containers[0].env):
-            values[each.name] = each.value
-            if each.HasField("value_source"):
-                asked = each.value_source.secret_key_ref
-                try:
-                    values[each.name] = self._secrets.value(project, asked.secret, asked.version)
-                except SecretMissing as why:
-                    missing.append(f"spec.template.spec.containers[0].env[{k}].value_from.secret_key_ref.name: {why}.")
-        if missing:
-            raise StartFailed(Failure.SECRETS, " ".join(missing))
-        return values
 
     def _read(self, revision: str, name: str, stream: IO[bytes], instance: Instance) -> None:
         service = service_of(revision)
@@ -236,6 +177,22 @@ class Instances:
         """What Cloud Run itself has to say of a revision."""
         entry = {**resource(revision), "textPayload": text, "severity": severity}
         self._logs.write(service_of(revision).project, "run.googleapis.com/varlog/system", entry)
+
+
+def _spawn(given: Given, cwd: Path) -> guard.Child:
+    stdin = subprocess.DEVNULL if given.stdin is None else subprocess.PIPE
+    try:
+        child = guard.start(
+            given.argv, cwd=cwd, env=given.env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+    except OSError as error:
+        raise StartFailed(
+            Failure.CONTAINER, f"The container's command could not be run: {error.strerror}: {error.filename}."
+        ) from error
+    if child.stdin is not None and given.stdin is not None:
+        with contextlib.suppress(BrokenPipeError), child.stdin:  # it ended, and will be judged by that
+            child.stdin.write(given.stdin)
+    return child
 
 
 def _await_probe(instance: Instance, probe: Probe) -> None:
@@ -287,12 +244,3 @@ def _retire(instance: Instance) -> None:
             break
     instance.stopping = True
     instance.child.stop(GRACE)
-
-
-def _argv(container: Any, command: str) -> list[str]:
-    """`command` and `args` of the container stand for ENTRYPOINT and CMD (Container's proto comments)."""
-    if container.command:
-        return [*container.command, *container.args]
-    if container.args:
-        return ["sh", "-c", f'{command} "$@"', "sh", *container.args]
-    return ["sh", "-c", command]

@@ -20,7 +20,8 @@ from loop.emulator.desired import (
     condition,
     statuses,
 )
-from loop.emulator.instances import Failure, Instances, StartFailed
+from loop.emulator.failures import Failure, StartFailed
+from loop.emulator.instances import Instances
 from loop.emulator.names import service_name
 from loop.emulator.operations import Operations
 from loop.emulator.ports import Reservations, key_of, url_of

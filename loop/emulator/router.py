@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from loop.emulator.exchange import Exchange, begin, log_entry
+from loop.emulator.failures import StartFailed
 from loop.emulator.heads import LARGEST_HEAD, BadHead, Head, read_head
-from loop.emulator.instances import Instance, Instances, StartFailed
+from loop.emulator.instances import Instance, Instances
 from loop.emulator.logs import Logs
 from loop.emulator.names import ServiceName, service_name
 from loop.emulator.relay import answer, relay

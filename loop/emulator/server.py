@@ -18,6 +18,7 @@ from typing import IO
 from loop.emulator.admin import Admin
 from loop.emulator.attach import ENDPOINTS, Endpoints
 from loop.emulator.builds import Builds
+from loop.emulator.contract import Contract
 from loop.emulator.desired import Revision, Service
 from loop.emulator.faults import Faults
 from loop.emulator.gcs import serve_storage
@@ -122,11 +123,9 @@ class _Emulator:
         images.discard_unfinished()
         operations = Operations(self._store)
         ports = Reservations(self._store)
-        home = self._state / "home"
-        home.mkdir(exist_ok=True)
-        path = _path(self._state / "toolchain")
-        stored = Secrets(self._state / SECRETS)
-        self._instances = Instances(images, self._logs, stored, home=home, path=path, startup=self._startup)
+        secrets_there = Secrets(self._state / SECRETS)
+        contract = Contract(secrets_there, state=self._state, path=_path(self._state / "toolchain"))
+        self._instances = Instances(images, self._logs, contract, self._startup)
         store = self._store
         router = Router(self._logs, self._instances, lambda name: store.get(Kind.REVISION, name, Revision))
         self._rollouts = Rollouts(store, operations, self._instances, router, ports)
