@@ -168,13 +168,9 @@ class Target:
         """Deletes what was made, and says what it did and what is left to do."""
         said = []
         for name in sorted(self.left.services):
-            with contextlib.suppress(exceptions.NotFound):
-                self.wait(self.services.delete_service(name=name))
-                said.append(f"deleted {name}")
+            said += _deleted(name, lambda name=name: self.wait(self.services.delete_service(name=name)))
         for name in sorted(self.left.objects):
-            with contextlib.suppress(exceptions.NotFound):
-                self.storage.bucket(self.bucket).blob(name).delete()
-                said.append(f"deleted gs://{self.bucket}/{name}")
+            said += _deleted(f"gs://{self.bucket}/{name}", self.storage.bucket(self.bucket).blob(name).delete)
         said += [
             f"left, delete it with: gcloud artifacts docker images delete {image} --delete-tags --quiet"
             for image in sorted(self.left.images)
@@ -184,6 +180,17 @@ class Target:
     def close(self) -> None:
         self.channel.close()
         self.storage.close()
+
+
+def _deleted(what: str, delete: Callable[[], object]) -> list[str]:
+    """What is to be said of it; nothing where it was never made."""
+    try:
+        delete()
+    except (exceptions.NotFound, exceptions.InvalidArgument):
+        return []
+    except exceptions.GoogleAPICallError as error:
+        return [f"left, for it could not be deleted: {what}: {error.message}"]
+    return [f"deleted {what}"]
 
 
 def archive(files: Mapping[str, str]) -> bytes:

@@ -82,7 +82,7 @@ def test_what_the_suite_made_is_deleted_and_what_is_left_is_named(targets, share
     target.wait(target.deploy("first", image))
     with pytest.raises(exceptions.GoogleAPICallError):
         target.wait(target.deploy("broken", "none@sha256:" + "0" * 64))
-    target.left.services.add(target.service_name("never-came-to-be"))
+    target.left.services |= {target.service_name("never-came-to-be"), target.service_name("Can_Not_Be")}
     said = target.clean_up()
     assert list(target.services.list_services(parent=target.location)) == []
     assert list(target.storage.list_blobs("cleaned-source")) == []
