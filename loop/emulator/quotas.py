@@ -6,7 +6,7 @@ Sources: Run's quotas page (revisions, tags), Logging's quotas page (reads). Onl
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 
 import grpc
@@ -48,16 +48,17 @@ def read(told: Iterable[str]) -> Quotas:
 class Rate:
     """At most `limit` calls of a project in any minute; the next is told when it may come again."""
 
-    def __init__(self, what: str, limit: int) -> None:
+    def __init__(self, what: str, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._what = what
         self._limit = limit
+        self._clock = clock
         self._lock = threading.Lock()
         self._calls: dict[str, deque[float]] = {}
 
     def take(self, project: str) -> None:
         if not self._limit:
             return
-        now = time.monotonic()
+        now = self._clock()
         with self._lock:
             calls = self._calls.setdefault(project, deque())
             while calls and calls[0] <= now - MINUTE:

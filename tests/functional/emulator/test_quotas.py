@@ -10,7 +10,7 @@ from loop.emulator import attach
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory, connect):
-    quotas = {"revisions-per-service": 3, "tags-per-region": 3}
+    quotas = {"revisions-per-service": 4, "tags-per-region": 3}
     with attach(tmp_path_factory.mktemp("quotas"), quotas=quotas) as emulator:
         yield connect(emulator.endpoints)
 
@@ -39,12 +39,13 @@ def test_the_oldest_revisions_that_nobody_can_reach_are_deleted(small, image):
     deploy(small, image, "app", "a", [to("app-a")])
     deploy(small, image, "app", "b", [to("app-b"), to("app-a", 0, "kept")])
     deploy(small, image, "app", "c", [to("app-c"), to("app-a", 0, "kept")])
-    assert revisions(small, "app") == ["c", "b", "a"]
     deploy(small, image, "app", "d", [to("app-c"), to("app-a", 0, "kept")])
-    assert revisions(small, "app") == ["d", "c", "a"]  # a has a tag, c serves, d is the latest
+    assert revisions(small, "app") == ["d", "c", "b", "a"]
+    deploy(small, image, "app", "e", [to("app-c"), to("app-a", 0, "kept")])
+    assert revisions(small, "app") == ["e", "d", "c", "a"]  # a has a tag, c serves
     small.wait(small.change("app", traffic=[to("app-c")]))
-    deploy(small, image, "app", "e", [to("app-c")])
-    assert revisions(small, "app") == ["e", "d", "c"]
+    deploy(small, image, "app", "f", [to("app-c")])
+    assert revisions(small, "app") == ["f", "e", "d", "c"]
 
 
 def test_the_oldest_tags_without_traffic_vanish_from_the_service_that_gets_a_new_one(small, image):

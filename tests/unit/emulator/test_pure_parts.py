@@ -1,10 +1,16 @@
 """The parts of the emulator that are functions of their arguments."""
 
+from types import SimpleNamespace
+
 import pytest
+from google.rpc.error_details_pb2 import RetryInfo
 
 from loop.emulator import heads, pack, venvs
 from loop.emulator.logfilter import FilterError, parse
+from loop.emulator.paging import page
 from loop.emulator.ports import readdressed
+from loop.emulator.quotas import BadQuota, Quotas, Rate, read
+from loop.emulator.wire import Refused
 
 ENTRY = {
     "severity": "ERROR",
@@ -94,3 +100,57 @@ def test_hop_by_hop_fields_stay_behind():
 )
 def test_which_connections_stay_open(given, keeps):
     assert given.keeps_alive is keeps
+
+
+def test_a_rate_counts_any_minute_and_tells_when_the_next_call_may_come():
+    now = [100.0]
+    rate = Rate("reads", 2, lambda: now[0])
+
+    def refused(project="p"):
+        try:
+            rate.take(project)
+        except Refused as refusal:
+            retry = RetryInfo()
+            refusal.details[0].Unpack(retry)
+            return retry.retry_delay.ToTimedelta().total_seconds()
+        return None
+
+    assert refused() is None
+    now[0] += 20
+    assert refused() is None
+    assert refused("another") is None
+    now[0] += 10
+    assert refused() == 30.0
+    now[0] += 30
+    assert refused() is None  # the first is a minute old
+    assert refused() == 20.0
+
+
+@pytest.mark.parametrize("told", ["nonsense=1", "tags-per-region", "tags-per-region=-1", "tags-per-region=many"])
+def test_a_quota_that_can_not_be_understood_is_answered_with_those_that_there_are(told):
+    with pytest.raises(BadQuota, match=r"revisions-per-service, tags-per-region, log-reads-per-minute"):
+        read([told])
+
+
+def test_quotas_are_read_by_their_names_and_the_others_keep_their_defaults():
+    quotas = read(["tags-per-region=3", "log-reads-per-minute=60"])
+    assert quotas == Quotas(tags_per_region=3, log_reads_per_minute=60)
+
+
+def test_pages_cut_a_list_and_never_repeat_or_leave_out():
+    items = list(range(250))
+    for size in (0, 1, 99, 100, 1000):
+        seen, token = [], ""
+        while True:
+            shown, token = page(items, SimpleNamespace(page_size=size, page_token=token))
+            assert len(shown) <= 100
+            seen += shown
+            if not token:
+                break
+        assert seen == items
+
+
+@pytest.mark.parametrize("asked", [{"page_size": -1, "page_token": ""}, {"page_size": 1, "page_token": "bm9uc2Vuc2U="}])
+def test_a_page_that_can_not_be_is_refused(asked):
+    with pytest.raises(Refused):
+        page([], SimpleNamespace(**asked))
