@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
-from loop import cloud, config, source
+from loop import cloud, config, emulator, source
 from loop.console.observer import Observer
 from loop.core.actions import Ending
 from loop.core.environment import Charter, Environment, PlatformTarget
@@ -227,6 +227,8 @@ class Session:
             fence=self._lease.fence,
         )
         setting.learn_secrets(self._environment)
+        if state.charter.platform.emulated:
+            setting.redact.learn(emulator.local_secrets(self._repo.root / state.charter.platform.state))
         if state.current:
             setting.learn_secrets(Environment(charter=state.charter, services=state.current.definitions))
         return setting
@@ -250,8 +252,6 @@ def connector(target: PlatformTarget, repo: source.Repository, stack: ExitStack)
 def _endpoints(target: PlatformTarget, repo: source.Repository, stack: ExitStack) -> cloud.Endpoints | None:
     if not target.emulated:
         return None
-    from loop import emulator
-
     attached = emulator.attach(repo.root / target.state)
     stack.callback(attached.close)
     there = attached.endpoints

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from loop.emulator.attach import Attachment, Endpoints, attach
+from loop.emulator.secrets import local_secrets
 from loop.errors import UsageError
 
-__all__ = ["Attachment", "Endpoints", "attach", "serve"]
+__all__ = ["Attachment", "Endpoints", "attach", "local_secrets", "serve"]
 
 
 def serve(

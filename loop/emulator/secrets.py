@@ -7,6 +7,7 @@
 `latest` is the highest number. A secret of another project stands under `projects/PROJECT/secrets/NAME`.
 """
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ class Secrets:
             raise SecretMissing(f"Secret {full}/versions/{version} was not found")
         return versions[number]
 
+    def every(self) -> dict[str, dict[str, str]]:
+        return {secret: self._versions(secret) for secret in self._read()}
+
     def _versions(self, secret: str) -> dict[str, str]:
         found = self._read().get(secret) or {}
         if not isinstance(found, dict):
@@ -54,6 +58,16 @@ class Secrets:
         if not isinstance(told, dict | None):
             raise SecretMissing(f"{self._path} does not hold secrets by their names")
         return told or {}
+
+
+def local_secrets(state: Path) -> dict[str, str]:
+    """Every value of the file below `state` under a name for it, so that whoever writes text can mask them."""
+    named = Secrets(state / FILE)
+    values: dict[str, str] = {}
+    with contextlib.suppress(SecretMissing):  # a revision that needs one will say what is wrong with the file
+        for secret, versions in named.every().items():
+            values |= {f"{secret}/versions/{number}": value for number, value in versions.items()}
+    return values
 
 
 def _latest(versions: dict[str, str]) -> str:

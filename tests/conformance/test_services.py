@@ -81,7 +81,7 @@ def test_what_the_api_would_not_take_is_refused_by_name(target, echo_image, name
 )
 def test_what_is_not_emulated_says_so(target, echo_image, name, beyond):
     template = {"containers": [{"image": echo_image}], **beyond}
-    with target.refuses(exceptions.MethodNotImplemented, r"not emulated|only a single|only one|only volumes of secrets"):
+    with target.refuses(exceptions.MethodNotImplemented, r"not emulated|only a single|only one|only volumes of"):
         target.deploy(name, echo_image, template=template)
 
 

@@ -70,6 +70,8 @@ class Stage:
     platform: Platform
     folder: Path
     counter: itertools.count
+    emulator: object
+    """Its endpoints, for who looks past the platform or sets faults (docs/emulator.md)."""
 
     def service(self, **fields) -> Service:
         name = f"web{next(self.counter)}"
@@ -115,7 +117,7 @@ def stage(tmp_path_factory):
     with attach(folder / "state") as attachment:
         there = attachment.endpoints
         platform = connect(TARGET, Endpoints(grpc=there.grpc, storage=there.storage, admin=there.admin))
-        yield Stage(platform, folder, itertools.count())
+        yield Stage(platform, folder, itertools.count(), there)
         platform.close()
 
 
