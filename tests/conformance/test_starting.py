@@ -125,7 +125,7 @@ def test_a_failing_liveness_probe_restarts_the_instance(target, name):
     template = {"containers": [{"image": image, "liveness_probe": probe}]}
     service = target.wait(target.deploy(name, image, template=template))
     assert target.get(f"{service.uri}/break")["well"] is False
-    target.until(lambda: target.status(service.uri) == 200 and target.get(service.uri)["well"])
+    target.until(lambda: target.status(service.uri) == 200 and target.get(service.uri)["well"], 20)
     assert target.live or target.logged(name, "liveness probe GET /alive failed 2 times")
 
 

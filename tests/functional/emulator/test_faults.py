@@ -82,16 +82,16 @@ def test_another_method_is_not_concerned(emulator, target):
 
 
 def test_a_delay_makes_a_call_late_and_holds_up_no_other(emulator, target):
-    admin(emulator, "POST", {"method": "GetService", "delay": 1.0})
+    admin(emulator, "POST", {"method": "GetService", "delay": 2.0})
     late = threading.Thread(target=read, args=(target,))
     began = time.monotonic()
     late.start()
     while not admin(emulator, "GET")[0]["seen"]:
         assert time.monotonic() - began < 5
     assert read(target) == "NOT_FOUND"
-    assert time.monotonic() - began < 0.9
-    late.join(5)
-    assert time.monotonic() - began >= 1.0
+    assert late.is_alive()
+    late.join(10)
+    assert time.monotonic() - began >= 2.0
 
 
 def test_an_answer_can_be_lost_although_the_work_was_done(emulator, target):

@@ -245,13 +245,13 @@ def test_minimum_instances_are_there_before_a_request_and_again_after_their_end(
         first = get(service.uri)["pid"]
         started = len(starts(target))
         os.kill(first, signal.SIGKILL)
-        until(lambda: len(starts(target)) > started)
+        until(lambda: len(starts(target)) > started, 20)
         assert get(service.uri)["pid"] != first
         emulator_pid = emulator.endpoints.pid
     until(lambda: gone(emulator_pid))
     with attach(tmp_path) as emulator:
         target = connect(emulator.endpoints)
-        until(lambda: len(starts(target)) > started + 1)  # nobody has asked it anything
+        until(lambda: len(starts(target)) > started + 1, 20)  # nobody has asked it anything
         target.wait(target.deploy("app", image, {"N": "2"}, revision="app-two", scaling={}, traffic=[to("app-two")]))
         second = get(service.uri)["pid"]
         os.kill(second, signal.SIGKILL)
