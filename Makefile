@@ -38,7 +38,8 @@ layers: $(READY)
 bench: $(READY)
 	$(BIN)/python -m bench
 
-docs: $(READY)  ## the reference of every configuration key, from the same descriptions as the JSON Schema
+docs: $(READY)  ## the reference of every configuration key and its JSON Schema; the names that `template:` may hold
+	$(BIN)/python -m loop.cloud.template_fields > .template_fields && mv .template_fields loop/config/template_fields.py
 	$(BIN)/loop config docs > docs/configuration.md
 	$(BIN)/loop config schema > docs/configuration.schema.json
 

@@ -193,8 +193,8 @@ def _step(mode: BuildMode, image: str) -> "BuildStep":
             return BuildStep(name=PACK, entrypoint="pack", args=args)
         case BuildMode.DOCKERFILE:
             return BuildStep(name=DOCKER, args=["build", "--network", "cloudbuild", "-t", image, "."])
-        case BuildMode.IMAGE:
-            raise ValueError("an image that is given is not built")
+        case BuildMode.IMAGE | BuildMode.CLOUDBUILD:
+            raise ValueError(f"there is no step of our own for {mode}")
 
 
 def image_name(repository: str, service: Service, digest: str) -> str:

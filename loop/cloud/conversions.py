@@ -3,11 +3,11 @@
 Types of Google's are imported inside the functions that make them; those that only read one take it as it is.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from loop.cloud.settings import ingress, position
+from loop.cloud.settings import REPLACED, ingress, position
 from loop.cloud.values import Json
 from loop.core.model import Serving, Split
 from loop.core.names import LABEL_COMMIT, LABEL_DIGEST, LABEL_ITERATION, LABEL_RUN
@@ -132,10 +132,13 @@ def traffic_split(shares: Mapping[str, int], current: Iterable["TrafficTarget"])
     return [*named, *tagged]
 
 
-def template_from(current: "RevisionTemplate | None", wish: Json, dropped: set[str]) -> "RevisionTemplate":
+def template_from(
+    current: "RevisionTemplate | None", wish: Json, variables: Set[str] = frozenset(), paths: Set[str] = frozenset()
+) -> "RevisionTemplate":
     """The template to send: `current` with what `wish` names in its place. Fields that this client does not know stay.
 
-    ConfigError where `wish` holds a name or a value that the API's messages do not have.
+    `variables` and `paths` are ours on `current` and no longer wanted: they are taken away. ConfigError where `wish`
+    holds a name or a value that the API's messages do not have.
     """
     from google.cloud.run_v2.types import RevisionTemplate
     from google.protobuf.json_format import ParseError
@@ -144,22 +147,62 @@ def template_from(current: "RevisionTemplate | None", wish: Json, dropped: set[s
     message = RevisionTemplate.pb(template)
     if current is not None:
         message.CopyFrom(RevisionTemplate.pb(current))
+    main = _main(message.containers)
+    for path in sorted(paths):
+        _take_away(message, path, main)
     try:
-        _lay_over_containers(message.containers, wish.get("containers"), dropped)
+        _lay_over_containers(message.containers, main, wish.get("containers"), variables)
         _lay_over(message, {key: value for key, value in wish.items() if key != "containers"})
     except ParseError as error:
         raise ConfigError([f"template: {error}"]) from error
     return template
 
 
-def _lay_over_containers(containers: Any, wishes: object, dropped: set[str]) -> None:
+def lay_over_service(service: "ServiceProto", wish: Json, paths: Set[str]) -> None:
+    """Put what `wish` names on the service itself, and take away what is ours there and no longer wanted."""
+    message = type(service).pb(service)
+    for path in sorted(paths):
+        _take_away(message, path)
+    _lay_over(message, wish)
+
+
+def _take_away(message: Any, path: str, main: int = 0) -> None:
+    """Clear the field at a path of `wanted.owned`, and each message that it leaves empty."""
+    head, _, rest = path.partition(".")
+    name, _, item = head.partition("[")
+    if name == "container" and message.containers:
+        _take_away(message.containers[main], rest)
+        return
+    field = next((f for f in message.DESCRIPTOR.fields if f.json_name == name), None)
+    if field is None:
+        return  # another version of loop, or of the client, knew it
+    inner = getattr(message, field.name)
+    if item:
+        for index in reversed([i for i, other in enumerate(inner) if other.name == item.removesuffix("]")]):
+            del inner[index]
+    elif rest and field.message_type is not None and field.message_type.GetOptions().map_entry:
+        if rest in inner:
+            del inner[rest]
+    elif rest and not field.is_repeated:
+        _take_away(inner, rest)
+        if not inner.ByteSize():
+            message.ClearField(field.name)
+    else:
+        message.ClearField(field.name)
+
+
+def _main(containers: Any) -> int:
+    return ingress([{"ports": list(c.ports)} for c in containers])
+
+
+def _lay_over_containers(containers: Any, index: int, wishes: object, dropped: Set[str]) -> None:
     """The first wish is for the container that takes requests, the others for the one of their name."""
     wish, *others = wishes if isinstance(wishes, list) and wishes else [{}]
     if not containers:
         containers.add()
-    main = containers[ingress([{"ports": list(c.ports)} for c in containers])]
-    for index in reversed([i for i, variable in enumerate(main.env) if variable.name in dropped]):
-        del main.env[index]
+    main = containers[index]
+    for at in reversed([i for i, variable in enumerate(main.env) if variable.name in dropped]):
+        del main.env[at]
     _lay_over(main, wish)
     _lay_over_list(containers, others, "containers")
 
@@ -176,6 +219,8 @@ def _lay_over(message: Any, wish: Mapping[str, object]) -> None:
         elif nested.GetOptions().map_entry:
             _lay_over_map(getattr(message, field.name), key, value, message)
         elif isinstance(value, list | tuple):
+            if key in REPLACED or (not value and key != "env"):  # an empty list means none; variables are kept by name
+                message.ClearField(field.name)
             _lay_over_list(getattr(message, field.name), list(value), key)
         elif isinstance(value, Mapping):
             getattr(message, field.name).SetInParent()

@@ -81,6 +81,12 @@ class Platform:
         """Why the service has to be deployed anew, without values of `env`; empty where it is unchanged. Pure."""
         return settings.difference(found, service, env, digest)
 
+    def differences(
+        self, service: Service, found: Observed | None, *, env: Mapping[str, str], digest: str, image: str = ""
+    ) -> tuple[str, ...]:
+        """Every reason for it, each a sentence. `image` is what `image:` of the configuration means, where known."""
+        return settings.differences(found, service, env, digest, image)
+
     # building
 
     def upload(self, archive: Path, digest: str, *, wait: Wait = time.sleep) -> str:

@@ -15,6 +15,7 @@ from loop.cloud.conversions import (
     has_settled,
     is_ready,
     json_from_proto,
+    lay_over_service,
     meant_revision,
     serving_from_proto,
     short,
@@ -26,7 +27,8 @@ from loop.cloud.conversions import (
     traffic_to,
 )
 from loop.cloud.logs import Logs
-from loop.cloud.values import Created, Observed, Order, StartFailure
+from loop.cloud.values import Created, Json, Observed, Order, StartFailure, mapping
+from loop.cloud.wanted import wanted, wanted_service
 from loop.cloud.wire import Wire
 from loop.core.environment import Service
 from loop.core.model import Serving, Split
@@ -70,6 +72,7 @@ class Services:
         return Observed(
             serving=serving_from_proto(found, revision, self._address(service, found, tag)),
             settings=json_from_proto(revision) if revision else {},
+            service=_own(found),
             meant=short(revision.name) if tag and revision else meant_revision(found),
         )
 
@@ -123,6 +126,7 @@ class Services:
         service = ServiceProto(
             template=self._template(order, None), traffic=traffic_to(order.revision, ()), client=CLIENT
         )
+        lay_over_service(service, wanted_service(order.service), set())
         fenced(service, order.service, order.fence)
         request = CreateServiceRequest(parent=self._parent, service_id=order.service.service, service=service)
         made = call(
@@ -140,6 +144,8 @@ class Services:
         current.template = self._template(order, current)
         current.traffic = _wanted_traffic(order, current)
         current.client, current.client_version = CLIENT, ""
+        wish = wanted_service(order.service)
+        lay_over_service(current, wish, settings.abandoned(_own(current), wish))
         fenced(current, order.service, order.fence)
         made = call(
             self._wire.services.update_service,
@@ -151,11 +157,18 @@ class Services:
         return made.operation
 
     def _template(self, order: Order, current: "ServiceProto | None") -> "RevisionTemplate":
-        wish = settings.wanted(order.service, order.env, order.image)
+        wish = wanted(order.service, order.env, order.image)
         wish["revision"] = order.revision
-        wish["labels"] = dict(order.labels)
-        dropped = settings.dropped(json_from_proto(current.template), wish) if current else set()
-        return template_from(current.template if current else None, wish, dropped)
+        wish["labels"] = {**mapping(wish.get("labels", {})), **order.labels}
+        if current is None:
+            return template_from(None, wish)
+        present = json_from_proto(current.template)
+        return template_from(
+            current.template,
+            wish,
+            variables=settings.dropped(present, wish),
+            paths=settings.abandoned(present, wish),
+        )
 
     # waiting for it
 
@@ -297,6 +310,11 @@ class Services:
 
     def _revision_name(self, service: Service, revision: str) -> str:
         return f"{self.name(service)}/revisions/{revision}"
+
+
+def _own(service: "ServiceProto") -> Json:
+    """What holds for all its revisions."""
+    return {key: value for key, value in json_from_proto(service).items() if key != "template"}
 
 
 def _wanted_traffic(order: Order, current: "ServiceProto") -> "list[TrafficTarget]":

@@ -1,38 +1,56 @@
-"""A revision's settings as the API's JSON: what is wanted, and the first difference to what is there.
+"""What differs between a service as found and as wanted, each difference a sentence of its own.
 
-Pure. What the configuration does not name is kept, and does not count as a difference. Values of environment variables
-are compared but never named in a sentence: they may be secrets.
+Pure. What the configuration does not name is kept, and does not count as a difference. Values of environment variables,
+arguments and headers are compared but never named in a sentence: they may be secrets.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 
-from loop.cloud.values import Json, Observed
+from loop.cloud.values import Json, Observed, mapping, sequence
+from loop.cloud.wanted import ANNOTATION_ENV, ANNOTATION_SETTINGS, wanted, wanted_service
 from loop.core.environment import BuildMode, Service
 from loop.core.names import LABEL_DIGEST, digest_label
 
-DEFAULT_PORT = 8080
-ANNOTATION_ENV = "loop-env"
-"""Names of the variables that the configuration set on a revision: one that it no longer names is taken away again."""
-
-
-def wanted(service: Service, env: Mapping[str, str], image: str) -> Json:
-    """The part of a RevisionTemplate that the configuration names. An empty `image` names none."""
-    container: Json = {"env": _variables(service, env)}
-    if image:
-        container["image"] = image
-    if service.port != DEFAULT_PORT:
-        container["ports"] = [{"containerPort": service.port}]
-    overlay = dict(service.template)
-    containers = list(_sequence(overlay.pop("containers", ())))
-    first = _joined(container, _mapping(containers[0])) if containers else container
-    names = ",".join(sorted({*env, *service.secrets}))
-    annotations = {**_mapping(overlay.pop("annotations", {})), ANNOTATION_ENV: names}
-    return {**overlay, "containers": [first, *containers[1:]], "annotations": annotations}
+REPLACED = frozenset({"items", "networkInterfaces"})
+"""Lists that are sent whole: their items have no names, and one more or less means something else."""
+TYPED = (
+    ("container.image", "image"),
+    ("container.ports[0].containerPort", "port"),
+    ("container.ports", "port"),
+    ("container.command", "command"),
+    ("container.args", "args"),
+    ("container.resources.limits.cpu", "cpu"),
+    ("container.resources.limits.memory", "memory"),
+    ("container.startupProbe", "startup_probe"),
+    ("container.livenessProbe", "liveness_probe"),
+    ("container.volumeMounts[cloudsql]", "cloud_sql"),
+    ("volumes[cloudsql]", "cloud_sql"),
+    ("maxInstanceRequestConcurrency", "concurrency"),
+    ("scaling.maxInstanceCount", "max_instances"),
+    ("service.scaling.minInstanceCount", "min_instances"),
+    ("service.ingress", "ingress"),
+    ("service.labels", "labels"),
+    ("serviceAccount", "service_account"),
+    ("vpcAccess", "vpc"),
+)
+"""Paths in the API's JSON, and the configuration's keys for them."""
+UNSAID = ("command", "args", "httpHeaders")
+SCALES = {
+    "": Decimal(1), "m": Decimal("0.001"), "k": Decimal(10**3), "M": Decimal(10**6), "G": Decimal(10**9),
+    "Ki": Decimal(2**10), "Mi": Decimal(2**20), "Gi": Decimal(2**30),
+}  # fmt: skip
 
 
 def dropped(current: Json, wish: Json) -> set[str]:
     """Variables that we set on `current` and that the configuration no longer names."""
-    return _managed(current) - _managed(wish)
+    return _listed(current, ANNOTATION_ENV) - _listed(wish, ANNOTATION_ENV)
+
+
+def abandoned(current: Json, wish: Json) -> set[str]:
+    """Paths of all other settings that we made on `current` and that the configuration no longer names."""
+    return _listed(current, ANNOTATION_SETTINGS) - _listed(wish, ANNOTATION_SETTINGS)
 
 
 def ingress(containers: Sequence[Mapping[str, object]]) -> int:
@@ -41,119 +59,140 @@ def ingress(containers: Sequence[Mapping[str, object]]) -> int:
 
 
 def difference(found: Observed | None, service: Service, env: Mapping[str, str], digest: str) -> str:
+    """The first difference; empty when what serves is what is wanted."""
+    return next(iter(differences(found, service, env, digest)), "")
+
+
+def differences(
+    found: Observed | None, service: Service, env: Mapping[str, str], digest: str, image: str = ""
+) -> tuple[str, ...]:
     """Why the service has to be deployed anew, in words; empty when what serves is what is wanted (design section 8).
 
-    `digest` is the source's content digest; with `build: image` the image itself is compared instead.
+    `digest` is the source's content digest; with `build: image` the image itself is compared instead, as `image` says
+    it by its digest where that is known.
     """
     if found is None:
-        return "not deployed yet"
-    return (
-        _split_differs(found)
-        or _source_differs(found, service, digest)
-        or next(_differences(found.settings, _comparable(service, env)), "")
-    )
+        return ("not deployed yet",)
+    reasons = [*_split_differs(found), *_source_differs(found, service, digest)]
+    if found.settings:
+        compared = (image or service.image or "") if service.build is BuildMode.IMAGE else ""
+        reasons += _settings_differ(found.settings, wanted(service, env, compared))
+        reasons += _service_differs(found.service, wanted_service(service))
+    return tuple(dict.fromkeys(reasons))
 
 
-def _split_differs(found: Observed) -> str:
+def _split_differs(found: Observed) -> Iterator[str]:
     serving = found.serving
     if not serving.revision:
         shares = ", ".join(f"{s.revision} {s.percent}%" for s in serving.traffic if s.percent)
-        return f"traffic is split: {shares}" if shares else "no revision takes traffic"
-    if found.meant == serving.revision:
-        return ""
-    if found.meant:
-        return f"traffic is meant for {found.meant}, but {serving.revision} serves"
-    return f"traffic follows the latest revision instead of naming {serving.revision}"
+        yield f"traffic is split: {shares}" if shares else "no revision takes traffic"
+    elif not found.meant:
+        yield f"traffic follows the latest revision instead of naming {serving.revision}"
+    elif found.meant != serving.revision:
+        yield f"traffic is meant for {found.meant}, but {serving.revision} serves"
 
 
-def _source_differs(found: Observed, service: Service, digest: str) -> str:
+def _source_differs(found: Observed, service: Service, digest: str) -> Iterator[str]:
     serving = found.serving
+    if not serving.revision:
+        return
     if not serving.run:
-        return f"revision {serving.revision} was not deployed by loop"
-    if service.build is BuildMode.IMAGE:
-        return ""
-    if serving.digest != digest_label(digest):
-        return f"source changed: {LABEL_DIGEST} {serving.digest[:12] or 'none'} -> {digest_label(digest)[:12]}"
-    return ""
+        yield f"revision {serving.revision} was not deployed by loop"
+    elif service.build is not BuildMode.IMAGE and serving.digest != digest_label(digest):
+        yield f"source changed: {LABEL_DIGEST} {serving.digest[:12] or 'none'} -> {digest_label(digest)[:12]}"
 
 
-def _comparable(service: Service, env: Mapping[str, str]) -> Json:
-    image = service.image if service.build is BuildMode.IMAGE else None
-    return wanted(service, env, image or "")
-
-
-def _differences(found: Json, wish: Json) -> Iterator[str]:
-    gone = dropped(found, wish)
-    if gone:
-        yield f"environment variable {min(gone)} is no longer wanted"
-    containers = [_mapping(c) for c in _sequence(found.get("containers", ()))] or [{}]
-    wishes = _sequence(wish.get("containers", ()))
-    yield from _compare(containers[ingress(containers)], _mapping(wishes[0]), "container")
+def _settings_differ(found: Json, wish: Json) -> Iterator[str]:
+    yield from (f"environment variable {name} is no longer wanted" for name in sorted(dropped(found, wish)))
+    yield from _no_longer(abandoned(found, wish), "")
+    containers = [mapping(c) for c in sequence(found.get("containers", ()))] or [{}]
+    wishes = sequence(wish.get("containers", ()))
+    yield from _compare(containers[ingress(containers)], mapping(wishes[0]), "container")
     yield from _compare_list(containers, wishes[1:], "containers")
     yield from _compare(found, {k: v for k, v in wish.items() if k not in ("containers", "annotations")}, "")
 
 
+def _service_differs(found: Json, wish: Json) -> Iterator[str]:
+    yield from _no_longer(abandoned(found, wish), "service.")
+    yield from _compare(found, {k: v for k, v in wish.items() if k != "annotations"}, "service")
+
+
+def _no_longer(paths: set[str], prefix: str) -> Iterator[str]:
+    return (f"{_key(prefix + path)} is no longer wanted" for path in sorted(paths))
+
+
 def _compare(found: object, wish: object, path: str) -> Iterator[str]:
-    if isinstance(wish, Mapping) and isinstance(found, Mapping):
+    if path.endswith(".env"):
+        yield from _compare_env(found, wish)
+    elif isinstance(wish, Mapping) and (wish or found is not None):
         for key, value in wish.items():
-            where = f"{path}.{key}" if path else str(key)
-            if key == "env":
-                yield from _compare_env(found.get(key, ()), value)
-            elif key not in found:
-                yield f"{where} is not set"
-            else:
-                yield from _compare(found[key], value, where)
-    elif _is_list_of_mappings(wish) and isinstance(found, list):
-        yield from _compare_list(found, _sequence(wish), path)
-    elif found != wish:
-        yield f"{path}: {found!r} -> {wish!r}"
+            yield from _compare(mapping(found).get(key), value, f"{path}.{key}" if path else str(key))
+    elif sequence(wish) and all(isinstance(item, Mapping) for item in sequence(wish)):
+        yield from _compare_list(found, sequence(wish), path)
+    elif not _same(found, wish, path):
+        shown = "another value is wanted" if path.endswith(UNSAID) else f"{_said(found)} -> {_said(wish)}"
+        yield f"{_key(path)}: {shown}"
 
 
 def _compare_env(found: object, wish: object) -> Iterator[str]:
-    present = {_mapping(v).get("name"): _mapping(v) for v in _sequence(found)}
-    for variable in _sequence(wish):
-        name = _mapping(variable).get("name")
+    present = {mapping(v).get("name"): mapping(v) for v in sequence(found)}
+    for variable in sequence(wish):
+        name = mapping(variable).get("name")
         if name not in present:
             yield f"environment variable {name} is not set"
-        elif _valued(present[name]) != _valued(_mapping(variable)):
+        elif _valued(present[name]) != _valued(mapping(variable)):
             yield f"environment variable {name} has another value"
 
 
 def _compare_list(found: object, wish: object, path: str) -> Iterator[str]:
-    there = list(_sequence(found))
-    for index, item in enumerate(_sequence(wish)):
-        at = position(there, _mapping(item), index)
-        if at is None:
-            yield f"{path}[{_mapping(item).get('name', index)}] is not set"
+    there = sequence(found)
+    if path.rpartition(".")[2] in REPLACED and len(there) != len(sequence(wish)):
+        yield f"{_key(path)}: {len(there)} -> {len(sequence(wish))} entries"
+        return
+    for index, item in enumerate(sequence(wish)):
+        at = position(there, mapping(item), index)
+        where = f"{path}[{mapping(item).get('name', index)}]"
+        if at is None and "name" in mapping(item):
+            yield f"{_key(where)} is not set"
         else:
-            yield from _compare(there[at], item, f"{path}[{_mapping(item).get('name', index)}]")
+            yield from _compare({} if at is None else there[at], item, where)
 
 
 def position(items: Sequence[object], item: Mapping[str, object], index: int) -> int | None:
     """Where `item` belongs in `items`: by its name where it has one, else by its place."""
     if "name" in item:
-        return next((i for i, other in enumerate(items) if _mapping(other).get("name") == item["name"]), None)
+        return next((i for i, other in enumerate(items) if mapping(other).get("name") == item["name"]), None)
     return index if index < len(items) else None
 
 
-def _joined(container: Json, template: Mapping[str, object]) -> Json:
-    """The typed keys of a service and its `template:` for the same container; the typed keys win."""
-    env = [v for v in _sequence(template.get("env", ())) if not _named(container["env"], _mapping(v).get("name"))]
-    return {**template, **container, "env": [*_sequence(container["env"]), *env]}
+def _same(found: object, wish: object, path: str) -> bool:
+    """The API's JSON leaves out what is zero, writes 64-bit numbers as text and times with a fraction of its choice."""
+    if found == wish or (not found and not wish):
+        return True
+    if ".limits." in path:
+        return _quantity(found) is not None and _quantity(found) == _quantity(wish)
+    if isinstance(found, str) and isinstance(wish, str):
+        times = [re.fullmatch(r"(\d+(?:\.\d+)?)s", text) for text in (found, wish)]
+        return all(times) and len({Decimal(time[1]) for time in times if time}) == 1
+    return not isinstance(wish, bool) and str(found) == str(wish)
 
 
-def _named(items: object, name: object) -> bool:
-    return any(_mapping(item).get("name") == name for item in _sequence(items))
+def _quantity(value: object) -> Decimal | None:
+    """`1000m` is `1`, and `1Gi` is `1024Mi`: a spelling of the same amount is no difference."""
+    amount = re.fullmatch(r"(\d+(?:\.\d+)?)([a-zA-Z]*)", str(value))
+    return Decimal(amount[1]) * SCALES[amount[2]] if amount and amount[2] in SCALES else None
 
 
-def _variables(service: Service, env: Mapping[str, str]) -> list[object]:
-    plain: list[object] = [{"name": name, "value": value} for name, value in env.items()]
-    return plain + [_secret(name, reference) for name, reference in service.secrets.items()]
+def _key(path: str) -> str:
+    """What the configuration calls it; what has no typed key keeps the API's own name."""
+    for prefix, key in TYPED:
+        if path == prefix or path.startswith((f"{prefix}.", f"{prefix}[")):
+            return key + path.removeprefix(prefix)
+    return path
 
 
-def _secret(name: str, reference: str) -> Json:
-    secret, _, version = reference.rpartition(":") if ":" in reference else (reference, "", "latest")
-    return {"name": name, "valueSource": {"secretKeyRef": {"secret": secret, "version": version}}}
+def _said(value: object) -> str:
+    return "not set" if value in (None, "", [], {}) else str(value)
 
 
 def _valued(variable: Mapping[str, object]) -> tuple[object, object]:
@@ -161,18 +200,6 @@ def _valued(variable: Mapping[str, object]) -> tuple[object, object]:
     return variable.get("value", ""), variable.get("valueSource")
 
 
-def _managed(settings: Json) -> set[str]:
-    names = _mapping(settings.get("annotations", {})).get(ANNOTATION_ENV, "")
+def _listed(settings: Json, annotation: str) -> set[str]:
+    names = mapping(settings.get("annotations", {})).get(annotation, "")
     return {name for name in str(names).split(",") if name}
-
-
-def _is_list_of_mappings(value: object) -> bool:
-    return isinstance(value, list | tuple) and bool(value) and all(isinstance(item, Mapping) for item in value)
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _sequence(value: object) -> list[object]:
-    return list(value) if isinstance(value, list | tuple) else []

@@ -11,6 +11,15 @@ Json = dict[str, object]
 """A message in the API's own JSON names."""
 
 
+def mapping(value: object) -> Mapping[str, object]:
+    """A part of such a message that should be one itself; empty where it is not."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def sequence(value: object) -> list[object]:
+    return list(value) if isinstance(value, list | tuple) else []
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
     """Where an emulator listens; absent for Google. `grpc` is `host:port`, the others are http URLs or `host:port`."""
@@ -58,6 +67,8 @@ class Observed:
     serving: Serving
     settings: Json = field(default_factory=dict, repr=False)
     """The serving revision's template; empty where the split has several. May hold secrets."""
+    service: Json = field(default_factory=dict, repr=False)
+    """What holds for all its revisions: the service itself without its template."""
     meant: str = ""
     """The revision that the specification gives all traffic to; empty where it follows the latest one or splits."""
 

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from loop.config import traffic
 from loop.config.document import Located
 from loop.config.problems import Path, Problem, did_you_mean
+from loop.config.service_checks import service_problems, unpinned
 from loop.config.values import CLOUD_RUN_NAME
 from loop.core.names import SERVICE_LIMIT
 
-RESERVED = frozenset({"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"})
-"""Variables that Cloud Run itself sets (container runtime contract)."""
 TIME_UNITS = {"ms": 0.001, "s": 1.0}
 
 
@@ -38,7 +37,7 @@ def check(root: Located, name: str) -> Found:
         *_fix(root),
         *traffic.problems(root),
     ]
-    return Found(problems=tuple(problems), warnings=(*_loose_secrets(root), *_idle(root), *traffic.warnings(root)))
+    return Found(problems=tuple(problems), warnings=(*_unpinned(root), *_idle(root), *traffic.warnings(root)))
 
 
 def url_variable(service: str) -> str:
@@ -89,9 +88,8 @@ def _services(root: Located) -> Iterator[Problem]:
     for name, service in _maps(root, "services").items():
         path = ("services", name)
         yield from _references(root, service, path, "after")
-        yield from _build(service, path)
         yield from _proof(service, path)
-        yield from _variables(service, path)
+        yield from service_problems(service, path)
 
 
 def _references(root: Located, entry: Located, path: Path, key: str) -> Iterator[Problem]:
@@ -101,19 +99,6 @@ def _references(root: Located, entry: Located, path: Path, key: str) -> Iterator
         if item.text is not None and item.text not in known:
             sentence = f'names the unknown service "{item.text}"{did_you_mean(item.text, known)}'
             yield Problem(item.place, (*path, key, index), sentence)
-
-
-def _build(service: Located, path: Path) -> Iterator[Problem]:
-    source, image, build = (service.keys.get(key) for key in ("source", "image", "build"))
-    mode = build.value if build else None
-    if source is None and image is None:
-        yield Problem(service.place, path, "needs source: (a folder to build) or image: (what to deploy as it is)")
-    elif mode == "image" and image is None:
-        yield Problem(build.place if build else service.place, (*path, "build"), "build: image needs image:")
-    elif mode != "image" and mode is not None and source is None:
-        yield Problem(build.place if build else service.place, (*path, "build"), f"build: {mode} needs source:")
-    elif image and source and mode != "image":
-        yield Problem(image.place, (*path, "image"), "stands beside source:; give one, or build: image")
 
 
 def _proof(service: Located, path: Path) -> Iterator[Problem]:
@@ -128,24 +113,9 @@ def _proof(service: Located, path: Path) -> Iterator[Problem]:
         yield from _one_of(identity, (*path, "health", "identity"), "header", "json")
 
 
-def _variables(service: Located, path: Path) -> Iterator[Problem]:
-    env, secrets = service.keys.get("env"), service.keys.get("secrets")
-    for key, section in (("env", env), ("secrets", secrets)):
-        for name, value in (section.keys if section else {}).items():
-            if name in RESERVED:
-                yield Problem(value.place, (*path, key, name), "is set by Cloud Run itself; use another name, or port:")
-    for name, value in (secrets.keys if secrets else {}).items():
-        if env and name in env.keys:
-            yield Problem(value.place, (*path, "secrets", name), "stands in env: too")
-
-
-def _loose_secrets(root: Located) -> Iterator[Problem]:
+def _unpinned(root: Located) -> Iterator[Problem]:
     for name, service in _maps(root, "services").items():
-        secrets = service.keys.get("secrets")
-        for variable, value in (secrets.keys if secrets else {}).items():
-            if value.text and ":" in value.text and not value.text.rpartition(":")[2].isdigit():
-                sentence = f"{value.text} is not pinned: what it means can change between two iterations"
-                yield Problem(value.place, ("services", name, "secrets", variable), sentence)
+        yield from unpinned(service, ("services", name))
 
 
 def _idle(root: Located) -> Iterator[Problem]:

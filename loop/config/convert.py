@@ -2,13 +2,14 @@
 
 from loop.config import models
 from loop.config.checks import TIME_UNITS, percentile_of
+from loop.config.convert_service import service_of
 from loop.core import environment as core
 
 
 def environment(name: str, file: models.EnvironmentFile, known: tuple[core.KnownIssue, ...]) -> core.Environment:
     return core.Environment(
         charter=_charter(name, file, known),
-        services=tuple(_service(key, service) for key, service in file.services.items()),
+        services=tuple(service_of(key, service, _platform(file.platform)) for key, service in file.services.items()),
         dependencies=tuple(_dependency(key, dependency) for key, dependency in file.dependencies.items()),
     )
 
@@ -63,35 +64,6 @@ def _platform(platform: models.Platform) -> core.PlatformTarget:
         build_service_account=platform.build.service_account,
         build_timeout=platform.build.timeout,
         state=platform.state,
-    )
-
-
-def _service(key: str, service: models.Service) -> core.Service:
-    return core.Service(
-        name=key,
-        service=service.service or key,
-        source=service.source,
-        build=service.build or (core.BuildMode.IMAGE if service.image else core.BuildMode.BUILDPACK),
-        image=service.image,
-        after=service.after,
-        health=_health(service.health),
-        env=service.env,
-        secrets=service.secrets,
-        access=service.access,
-        url=service.url,
-        port=service.port,
-        template=service.template,
-    )
-
-
-def _health(health: models.Health) -> core.Health:
-    said = core.Identity(header=health.identity.header, json=health.identity.json_) if health.identity else None
-    return core.Health(
-        path=health.path,
-        consecutive=health.consecutive,
-        within=health.within,
-        identity=said,
-        proof=health.proof or (core.Proof.ANSWERED if said else core.Proof.LOGGED),
     )
 
 

@@ -1,6 +1,7 @@
 """The field types that models share: each has its parser, its sentence on refusal, and its face in the JSON Schema."""
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from loop.config import values
 from loop.config.problems import found
+from loop.core.names import SERVICE_LIMIT
 
 
 class Model(BaseModel):
@@ -30,6 +32,10 @@ def shaped(pattern: str, sentence: str) -> BeforeValidator:
         raise ValueError(f"{sentence}, found {found(value)}")
 
     return BeforeValidator(check)
+
+
+def parsed(parser: Callable[[object], object]) -> BeforeValidator:
+    return BeforeValidator(parser)
 
 
 def _schema(**kind: Any) -> WithJsonSchema:
@@ -69,3 +75,13 @@ VariableName = Annotated[
 Written = Annotated[str, BeforeValidator(values.text), _schema(type=["string", "number", "boolean"])]
 """Text that needs no quotes: the value as it stands in the file."""
 Variables = dict[VariableName, Written]
+FolderPath = Annotated[Words, shaped(r"(?!/)(?!.*(^|/)\.\.(/|$)).+", "expected a path inside the repository")]
+HttpAddress = Annotated[str, shaped(r"(https?://|\$\{)\S+", "expected an http:// or https:// address")]
+ServiceName = Annotated[
+    str,
+    shaped(
+        values.CLOUD_RUN_NAME.pattern,
+        f"Cloud Run's name of a service takes at most {SERVICE_LIMIT} lower-case letters, digits and hyphens, "
+        "a letter first",
+    ),
+]

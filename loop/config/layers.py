@@ -19,13 +19,20 @@ LITERAL = (
     ("services", "*", "env"),
     ("services", "*", "secrets"),
     ("services", "*", "template"),
+    ("services", "*", "labels"),
+    ("services", "*", "substitutions"),
     ("dependencies", "*", "expect"),
     ("suites", "*", "env"),
 )
 """Maps whose keys are the user's own words: no `x-` key is dropped there."""
 
 
-SHORTHANDS = {("services", "*", "health"): "path", ("traffic",): "strategy"}
+SHORTHANDS = {
+    ("services", "*", "health"): "path",
+    ("services", "*", "startup_probe", "http_get"): "path",
+    ("services", "*", "liveness_probe", "http_get"): "path",
+    ("traffic",): "strategy",
+}
 """Where a text stands for a map with that one key; widened before merging, so that a map merges into it."""
 
 

@@ -12,13 +12,14 @@ from loop.config.fields import (
     Arguments,
     Confirm,
     Duration,
+    FolderPath,
+    HttpAddress,
     Limit,
     Model,
     Rate,
     Switch,
     Text,
     Texts,
-    VariableName,
     Variables,
     Whole,
     Words,
@@ -26,44 +27,16 @@ from loop.config.fields import (
     shaped,
     written,
 )
-from loop.config.values import CLOUD_RUN_NAME
-from loop.core.environment import (
-    Access,
-    BuildMode,
-    KnownIssues,
-    OnFailure,
-    Promotion,
-    Proof,
-    RateKind,
-    Strategy,
-)
-from loop.core.names import SERVICE_LIMIT
+from loop.config.service import Service
+from loop.core.environment import KnownIssues, OnFailure, Promotion, RateKind, Strategy
 
-FolderPath = Annotated[Words, shaped(r"(?!/)(?!.*(^|/)\.\.(/|$)).+", "expected a path inside the repository")]
 ServiceKey = Annotated[str, shaped(r"[A-Za-z][A-Za-z0-9_-]*", "a service's name takes letters, digits, - and _")]
 SuiteKey = Annotated[str, shaped(r"[A-Za-z0-9][A-Za-z0-9._-]*", "a suite's name takes letters, digits, -, _ and .")]
-CloudRunName = Annotated[
-    str,
-    shaped(
-        CLOUD_RUN_NAME.pattern,
-        f"Cloud Run's name of a service takes at most {SERVICE_LIMIT} lower-case letters, digits and hyphens, "
-        "a letter first",
-    ),
-]
-HealthPath = Annotated[str, shaped(r"/\S*", "expected a path that starts with /")]
-SecretVersion = Annotated[
-    str,
-    shaped(
-        r"(?:projects/[^/:\s]+/secrets/)?[A-Za-z0-9_-]+:[A-Za-z0-9_-]+",
-        'expected Secret Manager\'s "name:version"',
-    ),
-]
 Endpoint = Annotated[
     str,
     shaped(r"google|emulator|[A-Za-z0-9_.-]+:\d{1,5}|\[[0-9a-f:]+\]:\d{1,5}", "expected google, emulator or host:port"),
 ]
 TcpAddress = Annotated[str, shaped(r"\S*(:\d{1,5}|\$\{\S+\})", "expected host:port")]
-HttpAddress = Annotated[str, shaped(r"(https?://|\$\{)\S+", "expected an http:// or https:// address")]
 Awaited = Annotated[str, shaped("commit", "expected commit"), WithJsonSchema({"enum": ["commit"]})]
 Day = Annotated[str, shaped(r"\d{4}-\d{2}-\d{2}", "expected a day such as 2027-01-31")]
 
@@ -85,56 +58,6 @@ class Platform(Model):
     bucket: Words | None = Field(None, description="Storage bucket for source archives; default `PROJECT-loop`.")
     build: Build = Field(default_factory=Build, description="How Cloud Build runs.")
     state: FolderPath = Field(".loop/emulator", description="Folder of the embedded emulator, below the root.")
-
-
-class Identity(Model):
-    header: Words | None = Field(None, description="Response header that holds the revision's name.")
-    json_: Words | None = Field(None, alias="json", description="Key of the JSON health answer that holds it.")
-
-
-class Health(Model):
-    path: HealthPath = Field("/", description="Path that answers below 400 when the service is well.")
-    consecutive: Whole = Field(1, ge=1, description="Good answers in a row that are wanted.")
-    within: Duration = written("2m", "Time after which a service that does not answer counts as unhealthy.")
-    identity: Identity | None = Field(
-        None, description="Where the answer names the revision that gave it: {header: NAME} or {json: KEY}."
-    )
-    proof: Proof | None = Field(
-        None,
-        description="How it is known that the wanted revision serves: `answered` (it said so itself; default with "
-        "identity:), `logged` (its request log shows our probe; else the default), `routed` (the platform says so).",
-    )
-
-
-class Service(Model):
-    service: CloudRunName | None = Field(None, description="Cloud Run's own name; default: the key.")
-    source: FolderPath | None = Field(None, description="Folder whose content is built.")
-    build: BuildMode | None = Field(
-        None, description="`buildpack` (default), `dockerfile`, or `image` (default where image: is given)."
-    )
-    image: Words | None = Field(None, description="Image to deploy as it is; nothing is built.")
-    after: Texts = Field((), description="Services that must serve before this one is deployed; builds never wait.")
-    health: Health = Field(
-        default_factory=Health,
-        description="How to ask whether it is well: a path, or a map.",
-        json_schema_extra={"shorthand": "string"},
-    )
-    env: Variables = Field(
-        default_factory=dict, description="Environment variables; may hold ${services.NAME.url} and ${secret:VAR}."
-    )
-    secrets: dict[VariableName, SecretVersion] = Field(
-        default_factory=dict, description='Environment variables from Secret Manager, "name:version", version pinned.'
-    )
-    access: Access = Field(
-        Access.KEEP, description="Who may call it: `keep` (IAM is not touched), `public`, `private`."
-    )
-    url: HttpAddress | None = Field(
-        None, description="Address used by probes, suites and references instead of Cloud Run's (load balancer)."
-    )
-    port: Whole = Field(8080, ge=1, le=65535, description="Port that the container listens on.")
-    template: dict[str, object] = Field(
-        default_factory=dict, description="Further settings of the revision in the API's own JSON names."
-    )
 
 
 class Dependency(Model):

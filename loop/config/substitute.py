@@ -25,6 +25,8 @@ URL_PLACES = (*SECRET_PLACES, ("suites", "*", "pytest"))
 TEXT_PLACES = (
     ("services", "*", "env"),
     ("services", "*", "secrets"),
+    ("services", "*", "labels"),
+    ("services", "*", "substitutions"),
     ("suites", "*", "env"),
     ("dependencies", "*", "expect"),
 )

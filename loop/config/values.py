@@ -75,6 +75,34 @@ def _seconds(value: object) -> float | None:
             return None
 
 
+def whole_seconds(value: object) -> float:
+    length = seconds(value)
+    if length % 1:
+        raise ValueError(f"expected whole seconds, found {found(value)}")
+    return length
+
+
+def cpu(value: object) -> str:
+    """`2`, `0.5` or `500m`, as Cloud Run takes them (Configure CPU limits); kept as it is written."""
+    written = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else text(value)
+    amount = re.fullmatch(r"(\d+(?:\.\d+)?)(m?)", written)
+    number = Decimal(amount[1]) / (1000 if amount[2] else 1) if amount else Decimal(0)
+    if number in (1, 2, 4, 6, 8) or Decimal("0.08") <= number < 1:
+        return written
+    raise ValueError(f"expected 1, 2, 4, 6, 8, or from 0.08 (80m) below 1, found {found(value)}")
+
+
+def memory(value: object) -> str:
+    """`512Mi`, `2Gi`; kept as it is written."""
+    amount = re.fullmatch(r"(\d+)(Ki|Mi|Gi|k|M|G)", value) if isinstance(value, str) else None
+    if amount is None:
+        raise ValueError(f"expected an amount such as 512Mi or 2Gi, found {found(value)}")
+    scale = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "k": 10**3, "M": 10**6, "G": 10**9}[amount[2]]
+    if not 128 * 2**20 <= int(amount[1]) * scale <= 32 * 2**30:
+        raise ValueError(f"expected from 128Mi to 32Gi, found {found(value)}")
+    return amount[0]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
     """What a measured figure must stay below: seconds, or a bare number in the figure's own unit."""

@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
+from loop.core.settings import Settings
+
 
 class BuildMode(StrEnum):
     BUILDPACK = "buildpack"
     DOCKERFILE = "dockerfile"
+    CLOUDBUILD = "cloudbuild"
+    """The steps of a Cloud Build configuration of the user's own."""
     IMAGE = "image"
     """Nothing is built: `image:` names what to deploy."""
 
@@ -109,17 +113,25 @@ class Service:
     """Folder below the root whose content is built."""
     build: BuildMode = BuildMode.BUILDPACK
     image: str | None = None
+    dockerfile: str | None = None
+    """Path within the source."""
+    cloudbuild: str | None = None
+    """Path of a Cloud Build configuration, below the root."""
+    substitutions: dict[str, str] = field(default_factory=dict)
+    existing: bool = False
+    """Others deploy it: nothing is built, deployed or set; what serves is verified and tested."""
     after: tuple[str, ...] = ()
     health: Health = field(default_factory=Health)
     env: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
-    """Environment variable -> Secret Manager `name:version`."""
+    """Environment variable, or (where it begins with /) path of a file -> Secret Manager `name:version`."""
     access: Access = Access.KEEP
     url: str | None = None
     """Replaces the address used by probes, suites and references (load balancer, custom domain)."""
-    port: int = 8080
+    port: int | None = None
+    settings: Settings = field(default_factory=Settings)
     template: dict[str, object] = field(default_factory=dict)
-    """Further settings in the API's own JSON names (issue 4)."""
+    """Further settings of the revision in the API's own JSON names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,8 +60,8 @@ def test_check_names_every_mistake_of_every_environment_once(repository: Path) -
             "there is none to remove"
         ),
         (
-            "error: configs/base.yaml:1: services.web: needs source: (a folder to build) "
-            "or image: (what to deploy as it is)"
+            "error: configs/base.yaml:1: services.web: needs source: (a folder to build), "
+            "image: (what to deploy as it is) or existing: true"
         ),
         'error: configs/base.yaml:1: services.web.sauce: unknown key; did you mean "source"?',
         "error: configs/base.yaml:2: limits.iterations: expected at least 0, found the number -1",

@@ -4,7 +4,7 @@ import pytest
 from google.cloud.run_v2 import types as run
 
 from loop.cloud import conversions
-from loop.cloud.settings import wanted
+from loop.cloud.wanted import wanted
 from loop.core.environment import Service
 from loop.core.model import Split
 from loop.errors import ConfigError
@@ -79,7 +79,7 @@ def test_what_the_configuration_does_not_name_is_kept():
     wish = wanted(Service(name="web", service="web"), {"MODE": "b", "NEW": "c"}, "new") | {
         "revision": "web-l1-0", "labels": {"loop-run": "a1b2c3"},
     }  # fmt: skip
-    sent = conversions.template_from(current, wish, set())
+    sent = conversions.template_from(current, wish)
     assert sent.containers[0].image == "new"
     assert {v.name: v.value for v in sent.containers[0].env} == {"KEEP": "1", "MODE": "b", "NEW": "c"}
     assert (sent.service_account, sent.revision) == ("runner@x", "web-l1-0")
@@ -88,16 +88,18 @@ def test_what_the_configuration_does_not_name_is_kept():
 
 
 def test_a_variable_that_we_no_longer_name_is_taken_out():
-    sent = conversions.template_from(template(), wanted(Service(name="web", service="web"), {}, "new"), {"MODE"})
+    sent = conversions.template_from(
+        template(), wanted(Service(name="web", service="web"), {}, "new"), variables={"MODE"}
+    )
     assert [v.name for v in sent.containers[0].env] == ["KEEP"]
 
 
 def test_a_variable_changes_from_a_value_to_a_secret_and_back():
     service = Service(name="web", service="web", secrets={"MODE": "mode:2"})
-    sent = conversions.template_from(template(), wanted(service, {}, "new"), set())
+    sent = conversions.template_from(template(), wanted(service, {}, "new"))
     mode = next(v for v in sent.containers[0].env if v.name == "MODE")
     assert (mode.value, mode.value_source.secret_key_ref.secret) == ("", "mode")
-    back = conversions.template_from(sent, wanted(Service(name="web", service="web"), {"MODE": "b"}, "new"), set())
+    back = conversions.template_from(sent, wanted(Service(name="web", service="web"), {"MODE": "b"}, "new"))
     mode = next(v for v in back.containers[0].env if v.name == "MODE")
     assert mode.value == "b"
     assert "value_source" not in mode
@@ -107,7 +109,7 @@ def test_fields_that_this_client_does_not_know_survive():
     message = run.RevisionTemplate.pb(template())
     unknown = b"\xfa\x3f\x03abc"  # field 1023, three bytes
     current = run.RevisionTemplate.deserialize(message.SerializeToString() + unknown)
-    sent = conversions.template_from(current, wanted(Service(name="web", service="web"), {}, "new"), set())
+    sent = conversions.template_from(current, wanted(Service(name="web", service="web"), {}, "new"))
     assert run.RevisionTemplate.serialize(sent).endswith(unknown)
 
 
@@ -133,7 +135,7 @@ def test_further_settings_are_laid_over_in_the_apis_json_names():
 def test_a_setting_that_the_api_does_not_have_is_a_configuration_error(overlay):
     service = Service(name="web", service="web", template=overlay)
     with pytest.raises(ConfigError, match="template"):
-        conversions.template_from(None, wanted(service, {}, "image"), set())
+        conversions.template_from(None, wanted(service, {}, "image"))
 
 
 def condition(kind, state, message=""):

@@ -1,11 +1,15 @@
 """The `unchanged` rule, field by field, over the JSON of the serving revision."""
 
+from dataclasses import replace
+
 import pytest
 
-from loop.cloud.settings import difference, wanted
+from loop.cloud.settings import difference, differences
 from loop.cloud.values import Observed
+from loop.cloud.wanted import wanted
 from loop.core.environment import BuildMode, Service
 from loop.core.model import Serving, Split
+from loop.core.settings import Settings
 
 DIGEST = "d" * 64
 SERVICE = Service(name="auth", service="acme-auth", source="services/auth", secrets={"JWT": "jwt-secret:3"})
@@ -80,20 +84,20 @@ def test_a_variable_with_another_value_is_named_without_its_value():
         (Service(name="auth", service="acme-auth", secrets={"JWT": "jwt-secret:4"}), ENV, "environment variable JWT"),
         (
             Service(name="auth", service="acme-auth", secrets=SERVICE.secrets, port=9000),
-            ENV, "containerPort: 8080 -> 9000",
+            ENV, "port: 8080 -> 9000",
         ),
         (
             Service(name="auth", service="acme-auth", secrets=SERVICE.secrets, template={"timeout": "60s"}),
-            ENV, "timeout is not set",
+            ENV, "timeout: not set -> 60s",
         ),
         (
             Service(name="auth", service="acme-auth", secrets=SERVICE.secrets, template={"serviceAccount": "other@x"}),
-            ENV, "serviceAccount: 'runner@acme.iam' -> 'other@x'",
+            ENV, "service_account: runner@acme.iam -> other@x",
         ),
         (
             Service(name="auth", service="acme-auth", secrets=SERVICE.secrets,
                     template={"containers": [{"resources": {"limits": {"cpu": "2"}}}]}),
-            ENV, "container.resources is not set",
+            ENV, "cpu: not set -> 2",
         ),
         (
             Service(name="auth", service="acme-auth", secrets=SERVICE.secrets,
@@ -122,7 +126,7 @@ def test_with_a_given_image_the_image_is_compared_instead_of_the_source():
     )
     assert difference(observed(digest=""), service, ENV, "") == ""
     moved = observed(settings=revision_json(image="repo/acme-auth@sha256:2"))
-    assert "container.image" in difference(moved, service, ENV, "")
+    assert "image: repo/acme-auth@sha256:2 -> repo/acme-auth@sha256:1" in difference(moved, service, ENV, "")
 
 
 def test_settings_are_compared_on_the_container_that_takes_requests():
@@ -133,10 +137,68 @@ def test_settings_are_compared_on_the_container_that_takes_requests():
 
 def test_the_variables_that_we_set_are_remembered_by_name_only():
     wish = wanted(SERVICE, ENV, "image")
-    assert wish["annotations"] == {"loop-env": "EMPTY,JWT,MODE"}
+    assert wish["annotations"] == {"loop-env": "EMPTY,JWT,MODE", "loop-settings": ""}
 
 
 def test_a_secret_without_a_version_means_the_latest():
     wish = wanted(Service(name="a", service="a", secrets={"KEY": "api-key"}), {}, "")
     reference = wish["containers"][0]["env"][0]["valueSource"]["secretKeyRef"]
     assert reference == {"secret": "api-key", "version": "latest"}
+
+
+def test_every_difference_is_told_not_only_the_first():
+    found = observed(digest="e" * 40, meant="")
+    service = replace(SERVICE, settings=Settings(memory="1Gi"))
+    said = differences(found, service, ENV | {"NEW": "hunter2"}, DIGEST)
+    assert said == (
+        "traffic follows the latest revision instead of naming acme-auth-l1-0",
+        "source changed: loop-digest eeeeeeeeeeee -> dddddddddddd",
+        "environment variable NEW is not set",
+        "memory: not set -> 1Gi",
+    )
+
+
+def test_arguments_that_differ_are_named_without_their_values():
+    found = observed(settings=revision_json(args=["--password=hunter2"], command=["run"]))
+    service = replace(SERVICE, settings=Settings(args=("--password=hunter3",), command=("serve",)))
+    said = differences(found, service, ENV, DIGEST)
+    assert said == ("command: another value is wanted", "args: another value is wanted")
+
+
+@pytest.mark.parametrize(
+    ("found", "settings"),
+    [
+        ({"cpu": "1000m"}, Settings(cpu="1")),
+        ({"cpu": "500m"}, Settings(cpu="0.5")),
+        ({"memory": "1024Mi"}, Settings(memory="1Gi")),
+    ],
+)
+def test_another_spelling_of_the_same_amount_is_no_difference(found, settings):
+    there = observed(settings=revision_json(resources={"limits": found}))
+    assert differences(there, replace(SERVICE, settings=settings), ENV, DIGEST) == ()
+
+
+@pytest.mark.parametrize(
+    ("found", "wish"),
+    [
+        ({"timeout": "1.500s"}, {"timeout": "1.5s"}),
+        ({}, {"sessionAffinity": False}),
+        ({}, {"scaling": {"minInstanceCount": 0}}),
+        ({"containers": [{"ports": [{"containerPort": 1}], "resources": {}}]}, {"containers": [{"args": []}]}),
+        ({"maxInstanceRequestConcurrency": 5}, {"maxInstanceRequestConcurrency": "5"}),
+    ],
+)
+def test_what_the_apis_json_spells_otherwise_or_leaves_out_is_no_difference(found, wish):
+    there = observed(settings=revision_json() | found)
+    service = Service(name="auth", service="acme-auth", template=wish)
+    assert differences(there, service, {}, DIGEST)[3:] == ()
+
+
+def test_one_entry_more_in_a_list_that_is_sent_whole_is_a_difference():
+    there = revision_json() | {"volumes": [volume("k", "a", "b")]}
+    service = replace(SERVICE, template={"volumes": [volume("k", "a")]})
+    assert differences(observed(settings=there), service, ENV, DIGEST) == ("volumes[k].secret.items: 2 -> 1 entries",)
+
+
+def volume(name, *files):
+    return {"name": name, "secret": {"secret": "s", "items": [{"path": file, "version": "1"} for file in files]}}

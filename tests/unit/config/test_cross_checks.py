@@ -41,7 +41,10 @@ def said(only: Any, text: str) -> list[str]:
                 "5: services.c.after: goes in a circle: c -> d -> c; none of them could be deployed first",
             ],
         ),
-        ("a: {}", ["3: services.a: needs source: (a folder to build) or image: (what to deploy as it is)"]),
+        (
+            "a: {}",
+            ["3: services.a: needs source: (a folder to build), image: (what to deploy as it is) or existing: true"],
+        ),
         ("a: {source: a, build: image}", ["3: services.a.build: build: image needs image:"]),
         ("a: {image: i, build: dockerfile}", ["3: services.a.build: build: dockerfile needs source:"]),
         ("a: {image: i, source: a}", ["3: services.a.image: stands beside source:; give one, or build: image"]),
@@ -184,7 +187,7 @@ def test_google_needs_a_project_and_a_region(only: Any) -> None:
 
 @pytest.mark.parametrize("version", ["latest", "blue"])
 def test_a_secret_whose_version_can_move_is_a_warning(only: Any, version: str) -> None:
-    text = HEAD + f"services: {{a: {{image: i, secrets: {{K: 'jwt:{version}', L: 'jwt:3'}}}}}}\n" + SUITES
+    text = HEAD + f"services: {{a: {{image: i@sha256:1, secrets: {{K: 'jwt:{version}', L: 'jwt:3'}}}}}}\n" + SUITES
     assert only(text).load().warnings == (
         (
             f"configs/e.yaml:2: services.a.secrets.K: jwt:{version} is not pinned: "

@@ -169,7 +169,7 @@ def test_a_mistake_of_a_map_does_not_hide_those_within(only: Any) -> None:
     fix: {comand: x}
     """
     assert [problem.removeprefix("configs/e.yaml:") for problem in only(text).problems()] == [
-        "2: services.my web: needs source: (a folder to build) or image: (what to deploy as it is)",
+        "2: services.my web: needs source: (a folder to build), image: (what to deploy as it is) or existing: true",
         '2: services.my web: a service\'s name takes letters, digits, - and _, found the text "my web"',
         '2: services.my web.sauce: unknown key; did you mean "source"?',
         "4: fix: needs command: or await:",

@@ -62,7 +62,7 @@ def test_the_designs_example_loads_into_the_values_it_means(files: Any) -> None:
     assert (backend.env, backend.build, backend.port) == (
         {"AUTH_URL": "${services.auth.url}"},
         BuildMode.BUILDPACK,
-        8080,
+        None,
     )
     assert frontend.health.proof is Proof.LOGGED
     database, redis = environment.dependencies
