@@ -83,9 +83,11 @@ def _service(name: str, it: IterationState, foreseen: Plan) -> PlannedService:
         wanted=it.digests[name],
         serving=seen.found.revision if seen.found else "",
         serving_commit=seen.found.commit if seen.found else "",
+        serving_digest=seen.found.digest if seen.found else "",
         deploy=deploy,
         build=deploy and any(isinstance(s.action, BuildImage) and s.action.service == name for s in foreseen.steps),
         reason=seen.reason,
+        differs=seen.differs,
         seconds=_until_serving(name, foreseen) if deploy else None,
     )
 

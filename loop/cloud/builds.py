@@ -1,4 +1,4 @@
-"""Cloud Build: one fixed build per mode, found again by its tag, its image named by the digest in its results.
+"""Cloud Build: one fixed build per mode, or the user's own; found again by its tag, its image named by its digest.
 
 What the source is to blame for is a BuildFailure; what only the operator can mend is raised.
 """
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from loop.cloud.calls import CALL_TIMEOUT, call, delays, patiently
+from loop.cloud.cloudbuild import IMAGE, Unusable, build_from
 from loop.cloud.logs import SHOWN, Logs
 from loop.cloud.values import BuildFailure, Built
 from loop.cloud.wire import Wire
@@ -50,25 +51,31 @@ class Builds:
     def find_image(self, service: Service, digest: str, wait: Wait = time.sleep) -> str | None:
         """The image of an earlier successful build of the same content for this service, by digest."""
         for build in self._earlier(service, digest, wait):
-            if build.status.name == "SUCCESS" and build.results.images:
-                return _image(build)
+            if build.status.name == "SUCCESS" and (image := _image(build)):
+                return image
         return None
 
     def find_open(self, service: Service, digest: str, wait: Wait = time.sleep) -> str | None:
         """The id of a build of the same content for this service that has not ended."""
         return next((b.id for b in self._earlier(service, digest, wait) if b.status.name in OPEN), None)
 
-    def submit(self, service: Service, digest: str, source: str, wait: Wait = time.sleep) -> str:
-        """Start a build of the `gs://` object; the build's id. A build whose answer was lost is found."""
-        from google.api_core.exceptions import GatewayTimeout, ServiceUnavailable
+    def submit(
+        self, service: Service, digest: str, source: str, wait: Wait = time.sleep, *, config: str = ""
+    ) -> str | BuildFailure:
+        """Start a build of the `gs://` object; the build's id. A build whose answer was lost is found.
+
+        `config` is the text of the service's own Cloud Build configuration; a BuildFailure says what is wrong with it.
+        """
+        from google.api_core.exceptions import GatewayTimeout, InvalidArgument, ServiceUnavailable
         from google.cloud.devtools.cloudbuild_v1.types import BuildOperationMetadata, CreateBuildRequest
 
         from loop.cloud.errors import rejected
 
         target = self._wire.target
-        build = build_for(service, digest, source, target.repository, target.build_timeout)
-        if target.build_service_account:
-            build.service_account = f"projects/{target.project}/serviceAccounts/{target.build_service_account}"
+        try:
+            build = self._build(service, digest, source, config)
+        except Unusable as unusable:
+            return unusable.failure
         request = CreateBuildRequest(parent=self._parent, project_id=target.project, build=build)
 
         def attempt(left: float) -> str:
@@ -86,19 +93,33 @@ class Builds:
         try:
             return patiently(attempt, what=f"building {service.service}", where=self._parent, wait=wait)
         except PlatformError as error:
-            raise rejected(error) from error
+            refused = rejected(error)
+            if service.build is BuildMode.CLOUDBUILD and isinstance(error.__cause__, InvalidArgument):
+                return BuildFailure(reason=f"{service.cloudbuild}: {refused.message}")
+            raise refused from error
+
+    def _build(self, service: Service, digest: str, source: str, config: str) -> "Build":
+        target = self._wire.target
+        made = build_for(service, digest, source, target.repository, target.build_timeout)
+        if target.build_service_account:
+            made.service_account = f"projects/{target.project}/serviceAccounts/{target.build_service_account}"
+        if service.build is not BuildMode.CLOUDBUILD:
+            return made
+        image = image_name(target.repository, service, digest)
+        values = {IMAGE: image, "_SERVICE": service.service, "_DIGEST": digest_label(digest)}
+        return build_from(config, service.cloudbuild or "cloudbuild.yaml", made, values, service.substitutions)
 
     def wait_for(self, build: str, wait: Wait, output: Output | None = None) -> Built | BuildFailure:
         """Wait until the build has ended; its log goes to `output` line by line, a little late."""
         began = time.monotonic()
-        limit = self._wire.target.build_timeout + QUEUE_WITHIN
         log = _Tail(self._logs, build, output)
         for delay in delays():
             found = self._get(build, wait)
             if found.status.name not in OPEN:
                 return self._ended(found, log, wait)
             elapsed = time.monotonic() - began
-            if elapsed > limit:
+            limit = found.timeout.total_seconds() if found.timeout else self._wire.target.build_timeout
+            if elapsed > limit + QUEUE_WITHIN:
                 raise OperationTimeout(f"build {build} has not ended", where=found.name, hint="loop resume")
             log.forward(wait)
             wait(min(delay, max(0.05, SHARE * elapsed)))
@@ -108,9 +129,12 @@ class Builds:
         status = build.status.name
         log.forward(wait, last=True)
         if status == "SUCCESS":
-            if not build.results.images:
-                raise BuildRejected(f"build {build.id} succeeded without an image", where=build.name)
-            return Built(image=_image(build))
+            image = _image(build)
+            if image:
+                return Built(image=image)
+            if IMAGE in build.substitutions:
+                return BuildFailure(reason=_other_images(build), log=log.tail(wait))
+            raise BuildRejected(f"build {build.id} succeeded without an image", where=build.name)
         reason = build.failure_info.detail or build.status_detail or f"the build ended as {status}"
         if status == "TIMEOUT":
             return BuildFailure(reason=f"time limit reached: {reason}", log=log.tail(wait))
@@ -132,7 +156,7 @@ class Builds:
             return list(self._wire.builds.list_builds(request=request, retry=None, timeout=min(left, CALL_TIMEOUT)))
 
         found = patiently(attempt, what=f"looking for builds of {service.service}", where=self._parent, wait=wait)
-        fitting = [b for b in found if {tag, service.build.value} <= set(b.tags) and mine in b.images]
+        fitting = [b for b in found if {tag, service.build.value} <= set(b.tags) and mine in _expected(b)]
         return sorted(fitting, key=lambda b: b.create_time.timestamp() if b.create_time else 0.0, reverse=True)
 
     def _get(self, build: str, wait: Wait) -> "Build":
@@ -176,7 +200,7 @@ def build_for(service: Service, digest: str, source: str, repository: str, timeo
     image = image_name(repository, service, digest)
     return Build(
         source=Source(storage_source=StorageSource(bucket=bucket, object_=name)),
-        steps=[_step(service.build, image)],
+        steps=_steps(service, image),
         images=[image],
         tags=[digest_label(digest), service.build.value, service.service],
         timeout=Duration(seconds=int(timeout)),
@@ -184,17 +208,21 @@ def build_for(service: Service, digest: str, source: str, repository: str, timeo
     )
 
 
-def _step(mode: BuildMode, image: str) -> "BuildStep":
+def _steps(service: Service, image: str) -> "list[BuildStep]":
+    """None where the steps are the user's own."""
     from google.cloud.devtools.cloudbuild_v1.types import BuildStep
 
-    match mode:
+    match service.build:
         case BuildMode.BUILDPACK:
             args = ["build", image, "--builder", BUILDER, "--network", "cloudbuild"]
-            return BuildStep(name=PACK, entrypoint="pack", args=args)
+            return [BuildStep(name=PACK, entrypoint="pack", args=args)]
         case BuildMode.DOCKERFILE:
-            return BuildStep(name=DOCKER, args=["build", "--network", "cloudbuild", "-t", image, "."])
-        case BuildMode.IMAGE | BuildMode.CLOUDBUILD:
-            raise ValueError(f"there is no step of our own for {mode}")
+            file = ["-f", service.dockerfile] if service.dockerfile else []
+            return [BuildStep(name=DOCKER, args=["build", "--network", "cloudbuild", *file, "-t", image, "."])]
+        case BuildMode.CLOUDBUILD:
+            return []
+        case BuildMode.IMAGE:
+            raise ValueError("an image that is given is not built")
 
 
 def image_name(repository: str, service: Service, digest: str) -> str:
@@ -202,11 +230,25 @@ def image_name(repository: str, service: Service, digest: str) -> str:
     return f"{repository}/{service.service}:{digest_label(digest)}"
 
 
+def _expected(build: "Build") -> tuple[str, ...]:
+    """Names that the build is to push: what the user's own file calls $_IMAGE, else what it lists."""
+    own = build.substitutions.get(IMAGE, "")
+    return (own,) if own else tuple(build.images)
+
+
 def _image(build: "Build") -> str:
-    """The pushed image by digest, without its tag."""
-    image = build.results.images[0]
+    """The pushed image by digest, without its tag; empty where it pushed none that was expected."""
+    expected = _expected(build)
+    image = next((i for i in build.results.images if i.name in expected or not build.substitutions.get(IMAGE)), None)
+    if image is None:
+        return ""
     repository, _, last = image.name.rpartition("/")
     return f"{repository}/{last.partition(':')[0].partition('@')[0]}@{image.digest}"
+
+
+def _other_images(build: "Build") -> str:
+    pushed = ", ".join(image.name for image in build.results.images) or "no image"
+    return f"the build succeeded, but it pushed {pushed}, not {build.substitutions[IMAGE]} ($_IMAGE)"
 
 
 def _operators(build: "Build", reason: str) -> PlatformError | None:

@@ -16,6 +16,7 @@ from loop.cloud.existing import existing
 from loop.cloud.logs import Logs
 from loop.cloud.probes import EVIDENCE_WITHIN, Headers, Probes
 from loop.cloud.pruning import Revisions
+from loop.cloud.registry import Registry
 from loop.cloud.services import START_WITHIN, Services
 from loop.cloud.sources import Sources
 from loop.cloud.traffic import Traffic
@@ -58,6 +59,7 @@ class Platform:
         self._revisions = Revisions(wire, self._services)
         self._builds = Builds(wire, self._logs)
         self._sources = Sources(wire)
+        self._registry = Registry(wire)
         self._probes = Probes(self._logs)
 
     def close(self) -> None:
@@ -101,9 +103,15 @@ class Platform:
         """The id of a build of the same content that has not ended."""
         return self._builds.find_open(service, digest, wait)
 
-    def submit_build(self, service: Service, digest: str, source: str, *, wait: Wait = time.sleep) -> str:
-        """Start a build of an uploaded archive; its id."""
-        return self._builds.submit(service, digest, source, wait)
+    def submit_build(
+        self, service: Service, digest: str, source: str, *, config: str = "", wait: Wait = time.sleep
+    ) -> str | BuildFailure:
+        """Start a build of an uploaded archive; its id. `config` is the text of the service's own `cloudbuild:`."""
+        return self._builds.submit(service, digest, source, wait, config=config)
+
+    def by_digest(self, image: str) -> str | None:
+        """The image that a tag means, `NAME@sha256:...`; None where its registry does not say."""
+        return self._registry.by_digest(image)
 
     def await_build(self, build: str, *, wait: Wait, output: Output | None = None) -> Built | BuildFailure:
         """Wait until the build has ended; `output` takes its log, line by line."""

@@ -131,7 +131,8 @@ class Service(Model):
     )
     cloudbuild: FolderPath | None = Field(
         None,
-        description="Path of a Cloud Build configuration, from the root. Its steps get our archive of source: and, "
+        description="Path of a Cloud Build configuration, from the root; default with build: cloudbuild: "
+        "`cloudbuild.yaml`. Its steps get our archive of source: and, "
         "where it mentions them, $_IMAGE (which it must push), $_SERVICE and $_DIGEST; $COMMIT_SHA and the like stay "
         "empty, for equal content is built once.",
     )

@@ -32,10 +32,14 @@ class PlannedService:
     serving: str
     """Revision that serves now; empty for none."""
     serving_commit: str = ""
+    serving_digest: str = ""
+    """Content digest, cut, of what serves; empty where it carries none of ours."""
     deploy: bool
     build: bool
     reason: str
     """What differs, or why it is unchanged."""
+    differs: tuple[str, ...] = ()
+    """Every difference, where there are several."""
     seconds: float | None = None
     """Forecast until it serves; None where there is no history."""
 
@@ -72,7 +76,7 @@ def plan(planned: Plan, *, width: int = 80) -> str:
     return _text(
         list(wrapped(head, width)),
         table(_SERVICES, [_planned(s) for s in planned.services], width),
-        [row for s in planned.services for row in wrapped(_why(s), width)],
+        [row for s in planned.services for row in _why(s, planned.commit, width)],
         table(("Suite", "Cases", "Forecast"), [_tested(s) for s in planned.suites], width),
         [row for note in planned.notes for row in wrapped(note, width)],
         [f"One iteration: {_forecast(planned.seconds)}. Nothing was changed by looking."],
@@ -85,16 +89,35 @@ def _tested(suite: PlannedSuite) -> tuple[str, str, str]:
 
 def _planned(service: PlannedService) -> tuple[str, ...]:
     done = "build and deploy" if service.build else "deploy"
-    wanted = short_image(service.wanted) if "@" in service.wanted else service.wanted[:12]
     return (
-        service.name, service.serving or "none", wanted,
+        service.name, service.serving or "none", _content(service.wanted) or "as found",
         done if service.deploy else "nothing", _forecast(service.seconds) if service.deploy else "",
     )  # fmt: skip
 
 
-def _why(service: PlannedService) -> str:
+def _why(service: PlannedService, commit: str, width: int) -> Iterator[str]:
+    """What is there against what is wanted, then every difference between them."""
     serving = f"; commit {short_commit(service.serving_commit)} serves" if service.serving_commit else ""
-    return f"{service.name}: {service.reason}{serving}"
+    if len(service.differs) < 2:
+        yield from wrapped(f"{service.name}: {service.reason}{serving}", width)
+        return
+    there = f"commit {short_commit(service.serving_commit)}" if service.serving_commit else "no commit of ours"
+    there += f", digest {_content(service.serving_digest)}" if service.serving_digest else ""
+    yield from wrapped(f"{service.name}: serves {there}", width)
+    yield from wrapped(f"wanted commit {short_commit(commit)}, {_content_word(service.wanted)}", width, "  ")
+    for difference in service.differs:
+        yield from wrapped(f"- {difference}", width, "  ")
+
+
+def _content(wanted: str) -> str:
+    """A digest, short; an image by its digest, short, and one by its tag whole."""
+    if "@" in wanted:
+        return short_image(wanted)
+    return wanted if "/" in wanted or ":" in wanted else wanted[:12]
+
+
+def _content_word(wanted: str) -> str:
+    return f"image {_content(wanted)}" if "/" in wanted or "@" in wanted else f"digest {_content(wanted)}"
 
 
 def _forecast(seconds: float | None) -> str:

@@ -169,6 +169,8 @@ class ServiceObserved(Event):
     """Tag under which a candidate is tested; empty where the service's own address is."""
     candidate: Serving | None = None
     """The run's earlier candidate, where it is still what is wanted."""
+    differs: tuple[str, ...] = ()
+    """Every difference between wanted and serving, a sentence each, without values that may be secrets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,9 @@
 They are known before anything is made, so that an action repeated after a crash finds its own work.
 """
 
+import re
 from collections.abc import Mapping
+from hashlib import sha256
 
 from loop.errors import ConfigError
 
@@ -45,7 +47,9 @@ def labels(uid: str, iteration: int, commit: str, digest: str) -> dict[str, str]
 
 
 def digest_label(digest: str) -> str:
-    return digest.rpartition(":")[2][:DIGEST_LENGTH]
+    """What of a digest fits into a label; of an image's tag, which may hold what no label may, its own digest."""
+    cut = digest.rpartition(":")[2][:DIGEST_LENGTH]
+    return cut if re.fullmatch(r"[a-z0-9_-]*", cut) else sha256(digest.encode()).hexdigest()[:DIGEST_LENGTH]
 
 
 def same_work(found: Mapping[str, str], wanted: Mapping[str, str]) -> bool:

@@ -61,6 +61,7 @@ class ServiceState:
     unchanged: bool | None = None
     """None until observed."""
     reason: str = ""
+    differs: tuple[str, ...] = ()
     build: str = ""
     """Id of the build that was submitted last."""
     image: str = ""
@@ -342,7 +343,7 @@ def _prepared(
     match event:
         case ServiceObserved():
             changes = {"url": event.url, "found": event.found, "unchanged": event.unchanged, "reason": event.reason}
-            changes |= {"tag": event.tag}
+            changes |= {"tag": event.tag, "differs": event.differs}
             tested = event.candidate or event.found
             if event.unchanged and tested:
                 changes |= {"revision": tested.revision, "image": tested.image, "created": tested}

@@ -1,6 +1,5 @@
 """From source to a revision that provably serves: observe, build, deploy, probe. Each finds its own earlier work."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,9 +23,13 @@ from loop.core.model import Probe, Serving
 from loop.core.names import labels, revision_name, tag_name
 from loop.core.state import IterationState, RunState
 from loop.core.traffic import shares
+from loop.errors import Missing
 from loop.perform.emit import Emit
 from loop.perform.setting import Setting
-from loop.perform.sources import source_folder
+from loop.perform.sources import build_config, source_folder
+
+UNCHANGED = "source, settings and traffic are as wanted"
+AS_FOUND = "others deploy it (existing: true); it is tested as found"
 
 
 def observe(action: ObserveService, setting: Setting, emit: Emit) -> None:
@@ -35,13 +38,15 @@ def observe(action: ObserveService, setting: Setting, emit: Emit) -> None:
     service = it.definition(action.service)
     platform = setting.platform()
     found = platform.observe(service, wait=emit.wait)
-    wanted = setting.environment(service, it)
-    differs = platform.difference(service, found, env=wanted, digest=it.digests[service.name])
+    if service.existing and found is None:
+        hint = f"have it deployed, or take existing: out of services.{service.name}"
+        raise Missing(f"the service {service.service} does not exist", where=platform.url(service), hint=hint)
+    differs = _differs(service, found, it, setting)
     if it.confirms is not None:
         differs = _not_promoted(state, it, service, found) or differs
     earlier, tag = None, ""
     if differs and it.confirms is None and _has_candidates(state, found):
-        earlier, tag = _candidate(state, it, service, wanted, setting, emit)
+        earlier, tag = _candidate(state, it, service, setting, emit)
     emit(
         ServiceObserved(
             iteration=it.number,
@@ -49,14 +54,15 @@ def observe(action: ObserveService, setting: Setting, emit: Emit) -> None:
             url=earlier.url if earlier else platform.url(service, tag=tag),
             found=found.serving if found else None,
             unchanged=not differs or earlier is not None,
-            reason=differs or "source, settings and traffic are as wanted",
+            reason=_first(differs) or (AS_FOUND if service.existing else UNCHANGED),
+            differs=differs,
             tag=tag,
             candidate=earlier,
         )
     )
     if differs and it.confirms is not None:
         revision = found.serving.revision if found else ""
-        emit(ServiceUnverified(iteration=it.number, service=service.name, revision=revision, reason=differs))
+        emit(ServiceUnverified(iteration=it.number, service=service.name, revision=revision, reason=_first(differs)))
 
 
 def _has_candidates(state: RunState, found: cloud.Observed | None) -> bool:
@@ -66,24 +72,42 @@ def _has_candidates(state: RunState, found: cloud.Observed | None) -> bool:
 
 
 def _candidate(
-    state: RunState, it: IterationState, service: Service, env: Mapping[str, str], setting: Setting, emit: Emit
+    state: RunState, it: IterationState, service: Service, setting: Setting, emit: Emit
 ) -> tuple[Serving | None, str]:
     """The run's last candidate with its tag where it is still what is wanted, else the tag of the one to make."""
     platform = setting.platform()
     tags = [i.services[service.name].tag for i in state.iterations[: it.number] if service.name in i.services]
     last = next((tag for tag in reversed(tags) if tag), "")
     seen = platform.observe(service, tag=last, wait=emit.wait) if last else None
-    if seen and not platform.difference(service, seen, env=env, digest=it.digests[service.name]):
+    if seen and not _differs(service, seen, it, setting):
         return seen.serving, last
     return None, tag_name(state.uid, it.number)
 
 
-def _not_promoted(state: RunState, it: IterationState, service: Service, found: cloud.Observed | None) -> str:
+def _not_promoted(
+    state: RunState, it: IterationState, service: Service, found: cloud.Observed | None
+) -> tuple[str, ...]:
     """A confirmation is about the very revisions that were tested; whatever else serves is not confirmed."""
     assert it.confirms is not None
     tested = state.iteration(it.confirms).services[service.name].revision
     serves = found.serving.revision if found else ""
-    return "" if serves == tested else f"{serves or 'several revisions'} serves, not {tested}, which was tested"
+    return () if serves == tested else (f"{serves or 'several revisions'} serves, not {tested}, which was tested",)
+
+
+def _differs(service: Service, found: cloud.Observed | None, it: IterationState, setting: Setting) -> tuple[str, ...]:
+    """Every difference between wanted and found; none where others deploy the service."""
+    if service.existing:
+        return ()
+    platform = setting.platform()
+    image = platform.by_digest(_given(service) or "") or ""
+    env = setting.environment(service, it)
+    sentences = platform.differences(service, found, env=env, digest=it.digests[service.name], image=image)
+    return tuple(map(setting.redact, sentences))
+
+
+def _first(differs: tuple[str, ...]) -> str:
+    further = f" (and {len(differs) - 1} more)" if len(differs) > 1 else ""
+    return differs[0] + further if differs else ""
 
 
 def build(action: BuildImage, setting: Setting, emit: Emit) -> None:
@@ -91,14 +115,19 @@ def build(action: BuildImage, setting: Setting, emit: Emit) -> None:
     it = state.iteration(action.iteration)
     service, digest = it.definition(action.service), it.digests[action.service]
     platform = setting.platform()
-    image = _given(service) or platform.find_image(service, digest, wait=emit.wait)
+    image = _chosen(service, setting, emit) or platform.find_image(service, digest, wait=emit.wait)
     if image:
         emit(ImageBuilt(iteration=it.number, service=service.name, image=image, reused=True))
         return
     build = platform.find_build(service, digest, wait=emit.wait)
     if build is None:
         uploaded = platform.upload(_archive(service, state, it, setting), digest, wait=emit.wait)
-        build = platform.submit_build(service, digest, uploaded, wait=emit.wait)
+        config = build_config(service, state.charter, it.commit, setting)
+        submitted = platform.submit_build(service, digest, uploaded, config=config, wait=emit.wait)
+        if isinstance(submitted, cloud.BuildFailure):
+            emit(BuildFailed(iteration=it.number, service=service.name, reason=setting.redact(submitted.reason)))
+            return
+        build = submitted
     emit(BuildSubmitted(iteration=it.number, service=service.name, build=build))
     ended = platform.await_build(build, wait=emit.wait, output=_shown(service, setting, emit))
     match ended:
@@ -145,6 +174,10 @@ def probe(action: ProbeService, setting: Setting, emit: Emit) -> None:
     service, seen = it.definition(action.service), it.services[action.service]
     platform = setting.platform()
     k, name, revision = it.number, service.name, seen.revision
+    if not revision:
+        reason = "its traffic is split, so that no result could be bound to one revision"
+        emit(ServiceUnverified(iteration=k, service=name, revision="", reason=reason))
+        return
     within = emit.state.charter.evidence.wait
     proof = platform.probe(service, seen.url, seen.revision, wait=emit.wait, evidence_within=within)
     match proof:
@@ -184,6 +217,17 @@ def probe(action: ProbeService, setting: Setting, emit: Emit) -> None:
 
 def _given(service: Service) -> str | None:
     return service.image if service.build is BuildMode.IMAGE else None
+
+
+def _chosen(service: Service, setting: Setting, emit: Emit) -> str | None:
+    """The image that the configuration names, by digest where its registry says which."""
+    given = _given(service)
+    if given is None:
+        return None
+    image = setting.platform().by_digest(given)
+    if image is None:
+        emit.output(service.name, f"{given} is deployed as given: its registry does not say its digest")
+    return image or given
 
 
 def _archive(service: Service, state: RunState, it: IterationState, setting: Setting) -> Path:

@@ -1,12 +1,14 @@
 """From a commit to an iteration: what is in it, what changed, and a worktree that holds it."""
 
+import json
 import posixpath
 import shutil
 from functools import partial
+from hashlib import sha256
 
 from loop import config, source
 from loop.core.actions import PrepareWorktree, ResolveSource
-from loop.core.environment import Charter, Environment, Service
+from loop.core.environment import BuildMode, Charter, Environment, Service
 from loop.core.events import ChildStarted, IterationStarted, WorktreeReady
 from loop.core.model import Change, Problem, ProblemKind
 from loop.core.state import IterationState, RunState
@@ -96,10 +98,32 @@ def environment_at(name: str, commit: str, setting: Setting) -> Environment:
 
 
 def digest(service: Service, charter: Charter, commit: str, setting: Setting) -> str:
-    """What names the service's content: its source as committed, or the image that the configuration names."""
+    """What names the service's content: its source as committed and how it is built, or the image that is given."""
     if service.source is None:
         return service.image or ""
-    return source.digest(setting.repository, commit, source_folder(service, charter))
+    content = source.digest(setting.repository, commit, source_folder(service, charter))
+    recipe = _recipe(service, charter, commit, setting)
+    return sha256(f"{content}\n{recipe}".encode()).hexdigest() if recipe else content
+
+
+def _recipe(service: Service, charter: Charter, commit: str, setting: Setting) -> str:
+    """What is built of the same source in another way is another image; a buildpack asks the source alone."""
+    match service.build:
+        case BuildMode.DOCKERFILE:
+            return f"dockerfile {service.dockerfile or 'Dockerfile'}"
+        case BuildMode.CLOUDBUILD:
+            values = json.dumps(service.substitutions, sort_keys=True)
+            return f"cloudbuild {values}\n{build_config(service, charter, commit, setting)}"
+        case _:
+            return ""
+
+
+def build_config(service: Service, charter: Charter, commit: str, setting: Setting) -> str:
+    """The text of the service's own Cloud Build configuration; empty where it has none, or that commit has not."""
+    if service.cloudbuild is None or service.build is not BuildMode.CLOUDBUILD:
+        return ""
+    path = posixpath.normpath(posixpath.join(charter.root, service.cloudbuild))
+    return source.read_file(setting.repository, commit, path) or ""
 
 
 def source_folder(service: Service, charter: Charter) -> str:

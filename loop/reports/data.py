@@ -111,6 +111,7 @@ def _service(service: ServiceState) -> dict[str, Any]:
         "image": service.image,
         "unchanged": service.unchanged,
         "reason": service.reason,
+        "differs": list(service.differs),
         "serving": plain(read_last(service)),
         "tag": service.tag,
         "restored": plain(service.restored),

@@ -26,6 +26,8 @@ from loop.reports.traffic import traffic_told
 
 _SHOWN_FILES = 40
 _LOG_LINES = 40
+_SHOWN_DIFFERENCES = 8
+_BY_TAG = " by its tag, whose digest was not known: it can mean another image in another iteration"
 
 _PROOFS = {
     Proof.ANSWERED: "answered (it named its revision)",
@@ -75,6 +77,7 @@ def _services(subject: Subject) -> Iterator[Block]:
         return
     rows = tuple(_service(subject, s) for s in services)
     yield Table(("Service", "State", "Revision", "Image", "Commit", "Traffic", "Proof that it serves"), rows)
+    yield from _differences(subject)
     for service in services:
         yield from _trouble(service)
     yield from traffic_told(subject)
@@ -91,6 +94,25 @@ def _service(subject: Subject, service: ServiceState) -> Row:
         line(Code(short_image(image)) if image else "not known"), line(commit_mark(commit)),
         line(_split(service)), line(_proof(service)),
     ))  # fmt: skip
+
+
+def _differences(subject: Subject) -> Iterator[Block]:
+    """Why services were deployed anew, and what runs by a name that can come to mean something else."""
+    items = []
+    for service in subject.iteration.services.values():
+        if service.found and service.differs:
+            differs = "; ".join(service.differs[:_SHOWN_DIFFERENCES])
+            rest = len(service.differs) - _SHOWN_DIFFERENCES
+            more = f"; and {rest} more" if rest > 0 else ""
+            items.append(Bullet(line(Strong(service.name), f" differed: {differs}{more}")))
+        if (
+            service.image
+            and service.image == subject.iteration.definition(service.name).image
+            and "@" not in service.image
+        ):
+            items.append(Bullet(line(Strong(service.name), " runs ", Code(service.image), _BY_TAG)))
+    if items:
+        yield Bullets(tuple(items))
 
 
 def _split(service: ServiceState) -> str:

@@ -1,6 +1,7 @@
 """The texts of the commands that only look."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from edges import ALL, mixed
@@ -55,6 +56,27 @@ def test_a_plan_says_what_will_be_done_and_why(golden: Golden) -> None:
     text = plan(PLAN)
     golden("plan.txt", text)
     assert max(map(cells, text.splitlines())) <= 80
+
+
+def test_a_plan_shows_what_serves_against_what_is_wanted_and_every_difference() -> None:
+    service = PlannedService(
+        name="api", wanted="4e1f00aa77bbccdd", serving="api-l1-0", serving_commit="5265616420", serving_digest="99dd",
+        deploy=True, build=True, reason="source changed (and 1 more)", differs=("source changed", "memory: 1Gi -> 2Gi"),
+    )  # fmt: skip
+    text = plan(replace(PLAN, services=(service,)))
+    assert (
+        "\n\napi: serves commit 5265616420, digest 99dd\n  wanted commit 0123456789, digest 4e1f00aa77bb\n"
+        "  - source changed\n  - memory: 1Gi -> 2Gi\n\n"
+    ) in text
+
+
+def test_what_a_plan_wants_is_a_digest_an_image_or_what_is_found() -> None:
+    rows = [
+        plan(replace(PLAN, services=(replace(PLAN.services[1], wanted=wanted),))).splitlines()[3]
+        for wanted in ("r/a:v1", "")
+    ]
+    assert "r/a:v1" in rows[0]
+    assert "as found" in rows[1]
 
 
 def test_history_is_newest_first(golden: Golden) -> None:
