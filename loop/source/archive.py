@@ -97,7 +97,10 @@ def _entry(line: str) -> _Entry:
 
 
 def _without_ignored(repo: Repository, entries: list[_Entry], folder: str) -> list[_Entry]:
-    """Google's rule: the top folder's .gcloudignore counts, in gitignore's syntax; without one everything is taken."""
+    """The top folder's .gcloudignore counts, as for gcloud, in gitignore's syntax; without one everything is taken.
+
+    What .gitignore names needs no rule: it is not committed, or it was added on purpose.
+    """
     by_path = {entry.path: entry for entry in entries}
     if IGNORE not in by_path:
         return entries

@@ -9,7 +9,6 @@ import pytest
 
 from loop.cloud import BuildFailure, Built
 from loop.core.environment import BuildMode
-from tests.functional.cloud.conftest import SERVER
 
 PACK = """
 steps:
@@ -18,7 +17,7 @@ steps:
   args: [build, "{image}", --builder, $_BUILDER, --path, app]
 images: ["{image}"]
 """
-SOURCE = {"app/server.py": SERVER, "app/Procfile": "web: python3 server.py\n"}
+SOURCE = {"app/server.py": "print(1)", "app/Procfile": "web: python3 server.py\n"}
 
 
 def own(stage, **fields):

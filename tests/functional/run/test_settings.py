@@ -124,3 +124,49 @@ def test_services_that_others_deploy_are_verified_and_tested_as_found(stack: Any
     assert {s["revision"] for s in record["services"].values()} == {
         s["revision"] for s in stack.record(1, 0)["services"].values()
     }
+
+
+COLLEAGUE = """
+import json, os, pathlib, urllib.request
+import grpc
+from google.cloud import run_v2
+from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
+
+def test_answers():
+    endpoints = json.loads((pathlib.Path.cwd().parents[1] / "emulator" / "endpoints.json").read_text())
+    with urllib.request.urlopen(os.environ["LOOP_URL_A"] + "/health") as answer:
+        serving = json.load(answer)["revision"]
+    if os.environ["WHEN"] == "never":
+        return
+    with grpc.insecure_channel(endpoints["grpc"], options=[("grpc.enable_http_proxy", 0)]) as channel:
+        services = run_v2.ServicesClient(transport=ServicesGrpcTransport(channel=channel))
+        found = services.get_service(name="projects/local/locations/emulator/services/a")
+        found.template.revision = "a-of-a-colleague"
+        found.template.containers[0].env = [run_v2.EnvVar(name="GREETING", value="hi")]
+        shares = json.loads(os.environ["SHARES"])
+        found.traffic = [
+            run_v2.TrafficTarget(type_=2, revision=name.replace("serving", serving), percent=percent)
+            for name, percent in shares.items()
+        ]
+        services.update_service(service=found).result(timeout=30)
+"""
+ALL_NEW = '{"a-of-a-colleague": 100}'
+HALF = '{"a-of-a-colleague": 50, "serving": 50}'
+
+
+def test_a_service_of_others_that_moves_during_the_suite_or_is_split_makes_the_result_invalid(stack: Any) -> None:
+    others(stack)
+    stack.write("tests/test_smoke.py", COLLEAGUE)
+    stack.commit("A suite that meets a colleague")
+    assert stack.loop("run", "--env", "local", env={"WHEN": "never"}).returncode == 0
+    moved = stack.loop("run", "--env", "theirs", env={"WHEN": "now", "SHARES": ALL_NEW})
+    assert moved.returncode == 4, moved.stderr
+    assert "contaminated" in moved.stdout + moved.stderr
+    assert stack.loop("run", "--env", "theirs", env={"WHEN": "never"}).returncode == 0
+    stack.write("tests/test_smoke.py", COLLEAGUE.replace("a-of-a-colleague", "a-of-another"))
+    stack.commit("Another colleague")
+    split = HALF.replace("a-of-a-colleague", "a-of-another")
+    assert stack.loop("run", "--env", "theirs", env={"WHEN": "now", "SHARES": split}).returncode == 4
+    unverified = stack.loop("run", "--env", "theirs", env={"WHEN": "never"})
+    assert unverified.returncode == 4, unverified.stderr
+    assert "its traffic is split, so that no result could be bound to one revision" in unverified.stderr
