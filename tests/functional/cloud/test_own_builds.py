@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from loop.cloud import BuildFailure, Built
-from loop.core.environment import BuildMode
+from loop.cloud import BuildFailure, Built, connect
+from loop.core.environment import BuildMode, PlatformTarget
 
 PACK = """
 steps:
@@ -116,7 +116,44 @@ def test_a_registry_that_does_not_say_leaves_the_digest_unknown(stage, digest, s
         assert stage.platform.by_digest(f"{host}/web:v1") is None
 
 
-def test_what_is_a_digest_already_and_what_no_emulated_platform_may_ask_need_no_request(stage):
+def test_what_is_a_digest_already_and_what_has_no_registry_of_its_own_needs_no_request(stage):
     assert stage.platform.by_digest("r.example/web@sha256:1") == "r.example/web@sha256:1"
-    for image in ("us-docker.pkg.dev/acme/loop/web:v1", "redis:7", "library/redis", "127.0.0.1:1/web"):
+    for image in ("redis:7", "library/redis"):
         assert stage.platform.by_digest(image) is None
+
+
+def test_an_emulated_platform_asks_no_registry_of_the_outside_world(stage, monkeypatch):
+    with proxied(monkeypatch) as connects:
+        assert stage.platform.by_digest("us-docker.pkg.dev/acme/loop/web:v1") is None
+        assert stage.platform.by_digest("r.example/web:v1") is None
+        assert connects == []
+        google = connect(PlatformTarget(project="p", region="r", repository="h/p/r", bucket="b"))
+        assert google.by_digest("r.example/web:v1") is None
+        assert connects == ["r.example:443"]
+
+
+@contextmanager
+def proxied(monkeypatch):
+    """What leaves this machine is seen here: a client that may ask the outside world asks for a tunnel first."""
+    connects = []
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_CONNECT(self):
+            connects.append(self.path)
+            self.send_error(403)
+
+        def log_message(self, *_): ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{server.server_port}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    try:
+        yield connects
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -181,6 +181,16 @@ def test_a_probe_is_sent_whole_so_that_the_one_before_does_not_shine_through():
     assert "tcp_socket" not in probe
 
 
+def test_a_connector_takes_the_place_of_a_network_and_the_other_way_round():
+    connector, network = service(vpc=Vpc(connector="a/b")), service(vpc=Vpc(network="n", tags=("t",)))
+    direct = sent(network)
+    for before, wish in ((direct, connector), (sent(connector, direct), network)):
+        assert differs(before, wish)
+        vpc = sent(wish, before).template.vpc_access
+        assert (bool(vpc.connector), bool(vpc.network_interfaces)) == (wish is connector, wish is network)
+        assert differs(sent(wish, before), wish) == ()
+
+
 def test_only_names_are_remembered_never_a_value():
     wish = replace(service(labels={"team": "red"}, args=("hunter2",)), template={"encryptionKey": "hunter3"})
     message = sent(wish)

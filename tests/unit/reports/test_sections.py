@@ -165,3 +165,27 @@ def test_the_summary_counts_what_is_weak_and_says_where_it_stands() -> None:
 
 def test_the_probable_layer_stands_with_its_fact() -> None:
     assert "- Probable layer: authentication or authorisation (from HTTP 403)" in last(seed().run)
+
+
+def test_every_difference_that_led_to_a_deployment_stands_under_its_status() -> None:
+    text = last(told(differs=("memory: 512Mi -> 1Gi", "environment variable MODE has another value")))
+    assert "- **auth** differed: memory: 512Mi -> 1Gi; environment variable MODE has another value\n" in text
+    many = last(told(differs=tuple(f"labels.l{n}: not set -> x" for n in range(11))))
+    assert "labels.l7: not set -> x; and 3 more\n" in many
+    assert "differed" not in last(told(differs=()))
+
+
+def test_an_image_that_runs_by_its_tag_is_called_out() -> None:
+    by_tag = last(told(image="r.example/auth:v1"))
+    assert "- **auth** runs `r.example/auth:v1` by its tag, whose digest was not known" in by_tag
+    assert "by its tag" not in last(told(image="r.example/auth@sha256:1"))
+
+
+def told(**known: object) -> RunState:
+    """The seed's last iteration with that known of the service auth."""
+    state = seed().run
+    it = state.iterations[-1]
+    service = next(iter(it.services))
+    services = it.services | {service: replace(it.services[service], **known)}  # type: ignore[arg-type]
+    definitions = tuple(replace(d, image=known.get("image")) if d.name == service else d for d in it.definitions)  # type: ignore[arg-type]
+    return replace(state, iterations=(*state.iterations[:-1], replace(it, services=services, definitions=definitions)))
