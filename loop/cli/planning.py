@@ -9,6 +9,7 @@ from loop.console.listing import Plan as Shown
 from loop.console.listing import PlannedService, PlannedSuite
 from loop.console.listing import plan as as_text
 from loop.core.actions import BuildImage, DeployRevision, ProbeService, RunSuite, subject
+from loop.core.environment import BuildMode
 from loop.core.events import RunStarted
 from loop.core.foresee import Durations, durations
 from loop.core.state import IterationState, begin
@@ -85,11 +86,15 @@ def _service(name: str, it: IterationState, foreseen: Plan) -> PlannedService:
         serving_commit=seen.found.commit if seen.found else "",
         serving_digest=seen.found.digest if seen.found else "",
         deploy=deploy,
-        build=deploy and any(isinstance(s.action, BuildImage) and s.action.service == name for s in foreseen.steps),
+        build=deploy and it.definition(name).build is not BuildMode.IMAGE and _is_built(name, foreseen),
         reason=seen.reason,
         differs=seen.differs,
         seconds=_until_serving(name, foreseen) if deploy else None,
     )
+
+
+def _is_built(name: str, foreseen: Plan) -> bool:
+    return any(isinstance(s.action, BuildImage) and s.action.service == name for s in foreseen.steps)
 
 
 def _until_serving(name: str, foreseen: Plan) -> float | None:

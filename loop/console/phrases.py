@@ -120,6 +120,8 @@ def _of_service(
             return _begun(event)
         case ImageBuilt():
             took = _since(state.iteration(event.iteration).services[event.service].building_since, event.at)
+            if "@" not in event.image:
+                return Said(f"{event.service}: image {event.image} as given, for its digest is not known")
             word = "reused" if event.reused else "built"
             return Said(f"{event.service}: image {word}, {short_image(event.image)}{took}")
         case RevisionCreated():

@@ -99,7 +99,7 @@ def environment_at(name: str, commit: str, setting: Setting) -> Environment:
 
 def digest(service: Service, charter: Charter, commit: str, setting: Setting) -> str:
     """What names the service's content: its source as committed and how it is built, or the image that is given."""
-    if service.source is None:
+    if service.source is None or service.build is BuildMode.IMAGE:
         return service.image or ""
     content = source.digest(setting.repository, commit, source_folder(service, charter))
     recipe = _recipe(service, charter, commit, setting)

@@ -136,3 +136,20 @@ def test_the_module_is_light_until_a_command_is_called() -> None:
     code = "import sys, loop.cli.config; print(sorted({'pydantic', 'yaml', 'loop.config'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "[]\n")
+
+
+def test_check_holds_a_template_against_the_apis_names_without_loading_googles_client(repository: Path) -> None:
+    write(repository, "local", "environment: local\nplatform: {endpoint: emulator}\nsuites: {s: {pytest: tests}}\n"
+          "services: {web: {source: web, template: {timeuot: 60s}}}\n")  # fmt: skip
+    code = (
+        "import sys; from loop.cli import main; sys.argv = ['loop', 'config', 'check', '--env', 'local']\n"
+        "try: main()\n"
+        "except SystemExit as end: print(end.code)\n"
+        "print([m for m in sys.modules if m.split('.')[0] in ('google', 'grpc')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["2", "[]"], done.stderr
+    assert (
+        'services.web.template.timeuot: is no field of Cloud Run\'s RevisionTemplate; did you mean "timeout"?'
+        in done.stderr
+    )

@@ -93,6 +93,18 @@ def test_a_build_that_fails_shows_the_tail_of_its_log(stack: Any) -> None:
     assert "no-such-package-anywhere" in stack.report(1, 0)
 
 
+def test_an_image_whose_digest_is_not_known_is_deployed_as_given_and_said_so(stack: Any) -> None:
+    stack.configure("a: {source: services/a,", "a: {image: '127.0.0.1:1/team/a:v1.2',")
+    stack.without_fixer()
+    stack.commit("An image by its tag")
+    planned = stack.loop("plan", "--env", "local").stdout
+    assert re.search(r"^a  +none  +127\.0\.0\.1:1/team/a:v1\.2  +deploy ", planned, re.M), planned
+    run = stack.loop("run", "--env", "local")
+    assert run.returncode == 1, run.stderr
+    assert "a: image 127.0.0.1:1/team/a:v1.2 as given, for its digest is not known" in run.stderr
+    assert "runs `127.0.0.1:1/team/a:v1.2` by its tag, whose digest was not known" in stack.report(1, 0)
+
+
 def others(stack: Any) -> None:
     """A second environment that only looks at what the first deployed."""
     text = stack.read("configs/local.yaml").replace("environment: local", "environment: theirs")
