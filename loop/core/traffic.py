@@ -62,11 +62,11 @@ def shares(splits: Iterable[Split]) -> dict[str, int]:
 
 
 def found_first(state: RunState) -> Mapping[str, Serving | None]:
-    """Every service as the run found it when it first looked; None for one that did not exist."""
+    """Every service as the run found it when it first looked; None for one that did not exist. Not those of others."""
     found: dict[str, Serving | None] = {}
     for it in state.iterations:
         for service in it.services.values():
-            if service.observed:
+            if service.observed and not it.definition(service.name).existing:
                 found.setdefault(service.name, service.found)
     return found
 
