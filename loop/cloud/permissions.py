@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from loop.cloud import settings
 from loop.cloud.rest import Api
+from loop.cloud.wanted import wanted
 from loop.core.environment import Access, BuildMode, Environment, PlatformTarget, Service
 
 CALLS: Mapping[str, tuple[str, ...]] = {
@@ -146,13 +146,13 @@ def account(email: str) -> Resource:
 
 def account_of(service: Service) -> str:
     """The account that the configuration lets the service run as; "" where it names none."""
-    return str(settings.wanted(service, {}, "").get("serviceAccount", ""))
+    return str(wanted(service, {}, "").get("serviceAccount", ""))
 
 
 def secrets(environment: Environment) -> tuple[Secret, ...]:
     """Every version that a service names, in its template's own words: as a variable, or in a volume."""
     project = environment.charter.platform.project
-    named = [each for service in environment.services for each in _named(settings.wanted(service, {}, ""))]
+    named = [each for service in environment.services for each in _named(wanted(service, {}, ""))]
     return tuple(dict.fromkeys(_secret(name, version, project) for name, version in named))
 
 
@@ -170,9 +170,9 @@ def by_role(permissions: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _for_access(services: Iterable[Service]) -> list[str]:
-    wanted = {service.access for service in services}
-    changes = ["run.services.getIamPolicy", "run.services.setIamPolicy"] if wanted - {Access.KEEP} else []
-    return [*changes, *(["run.routes.invoke"] if Access.PRIVATE in wanted else [])]
+    accesses = {service.access for service in services}
+    changes = ["run.services.getIamPolicy", "run.services.setIamPolicy"] if accesses - {Access.KEEP} else []
+    return [*changes, *(["run.routes.invoke"] if Access.PRIVATE in accesses else [])]
 
 
 def _named(value: object) -> list[tuple[str, str]]:
