@@ -198,7 +198,9 @@ class Service(Model):
         default_factory=dict, description="Labels of the service and of its revisions."
     )
     startup_probe: ContainerProbe | None = Field(None, description="When the container counts as started.")
-    liveness_probe: ContainerProbe | None = Field(None, description="When a running container is replaced.")
+    liveness_probe: ContainerProbe | None = Field(
+        None, description="When a running container is replaced; http_get: or grpc:."
+    )
     template: dict[str, object] = Field(
         default_factory=dict,
         description="Further settings of the revision in the API's own JSON names (RevisionTemplate); checked against "

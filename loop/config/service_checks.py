@@ -159,6 +159,13 @@ def _probe(service: Located, path: Path, key: str) -> Iterator[Problem]:
     if (timeout or 1) > (period or 10):
         slow = probe.keys.get("timeout") or probe.keys["period"]
         yield Problem(slow.place, where, f"timeout: ({timeout or 1:g}s) is longer than period: ({period or 10:g}s)")
+    tcp = probe.keys.get("tcp_socket")
+    if tcp and key == "liveness_probe":
+        yield Problem(tcp.place, where, "takes http_get: or grpc:, not tcp_socket:")
+    tries = _number(probe.keys.get("failure_threshold")) or 3
+    if key == "startup_probe" and tries * (period or 10) > LONGEST[key]:
+        sentence = f"failure_threshold: times period: is {tries * (period or 10):g}s; a start may take 240s at most"
+        yield Problem(probe.place, where, sentence)
     for name in ("initial_delay", "period"):
         value = probe.keys.get(name)
         if value and (_seconds(value) or 0) > LONGEST[key]:

@@ -7,7 +7,7 @@ import pytest
 from google.cloud.run_v2 import types
 
 from loop.core.environment import Service
-from loop.core.settings import ContainerProbe, HttpGet, Ingress, Settings, TcpSocket, Vpc
+from loop.core.settings import ContainerProbe, HttpGet, Ingress, Settings, Vpc
 from loop.errors import PlatformError
 
 DIGEST = "sha256:" + "d" * 64
@@ -25,7 +25,7 @@ SETTINGS = Settings(
     vpc=Vpc(network="default", subnet="apps"),
     labels={"team": "red"},
     startup_probe=ContainerProbe(http_get=HttpGet(path="/ready"), period=2, failure_threshold=20),
-    liveness_probe=ContainerProbe(tcp_socket=TcpSocket()),
+    liveness_probe=ContainerProbe(http_get=HttpGet(path="/live")),
 )
 CHANGES = {
     "memory": ("2Gi", ("memory: 1Gi -> 2Gi",)),
