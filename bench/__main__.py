@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import deployment, history, iteration, junit, memory, startup, volume
+from bench import deployment, history, iteration, junit, memory, rollout, startup, unchanged, volume
 from bench.figures import Row, table
 from bench.stack import BenchFailed
 
@@ -17,6 +17,8 @@ BENCHES: dict[str, Callable[[Path], Row | tuple[Row, ...]]] = {
     "iteration": iteration.measure,
     "memory": memory.measure,
     "deployment": deployment.measure,
+    "rollout": rollout.measure,
+    "unchanged": unchanged.measure,
     "junit": junit.measure,
     "volume": volume.measure,
     "history": history.measure,

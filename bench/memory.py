@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.cases import CASES, check, open_cases
@@ -25,7 +26,8 @@ def measure(scratch: Path) -> Row:
 
 def _peak(stack: Stack) -> int:
     """Bytes."""
-    peak, until, began = 0, time.monotonic() + TIMEOUT, time.perf_counter()
+    peak, until = 0, time.monotonic() + TIMEOUT
+    at, began = datetime.now(UTC), time.perf_counter()
     with subprocess.Popen(
         stack.loop_run, cwd=stack.root, env=surroundings(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -37,7 +39,7 @@ def _peak(stack: Stack) -> int:
             time.sleep(EVERY)
     if process.returncode:
         raise BenchFailed(f"{' '.join(stack.loop_run)} ended with {process.returncode}")
-    check(Turned.read(stack.root, time.perf_counter() - began))
+    check(Turned.read(stack.root, at, time.perf_counter() - began))
     return peak
 
 

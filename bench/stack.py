@@ -12,10 +12,11 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from loop import emulator
-from loop.core.events import ActionStarted, Event
+from loop.core.events import ActionStarted, Event, RevisionReady
 from loop.core.state import RunState
 from loop.journal import Journal, Run, opened
 
@@ -28,7 +29,7 @@ LINGER = 20.0
 
 FOREIGN = ("GIT_", "LOOP_", "PYTEST_", "PYTHON")
 
-SERVICE = "  {name}: {{source: services/{name}, health: /, env: {{TURN: '{turn}'}}}}\n"
+SERVICE = "  {name}: {{source: services/{name}, after: [{after}], health: /, env: {{TURN: '{turn}'}}}}\n"
 CONFIG = """environment: {environment}
 platform: {{endpoint: emulator, state: {state}}}
 services:
@@ -45,6 +46,8 @@ class BenchFailed(Exception):
 class Stack:
     root: Path
     services: tuple[str, ...]
+    after: Mapping[str, str]
+    """Service -> the one that it waits for."""
 
     def write(self, path: str, text: str) -> None:
         file = self.root / path
@@ -53,7 +56,9 @@ class Stack:
 
     def configure(self, *, turn: int) -> None:
         """A commit with another `turn` asks for new revisions of unchanged sources: their images are there."""
-        services = "".join(SERVICE.format(name=name, turn=turn) for name in self.services)
+        services = "".join(
+            SERVICE.format(name=name, after=self.after.get(name, ""), turn=turn) for name in self.services
+        )
         text = CONFIG.format(environment=ENVIRONMENT, state=STATE, services=services, python=sys.executable)
         self.write(f"configs/{ENVIRONMENT}.yaml", text)
         self.commit(f"Turn {turn}")
@@ -63,32 +68,48 @@ class Stack:
         checked(["git", "commit", "-q", "--allow-empty", "-m", message], self.root)
 
     @property
+    def venvs(self) -> Path:
+        """Virtual environments of the emulator's builds; nobody else's, so that none is there yet."""
+        return self.root / STATE / "venvs"
+
+    @property
     def loop_run(self) -> list[str]:
         return [sys.executable, "-m", "loop", "run", "--env", ENVIRONMENT]
 
     def turn(self) -> "Turned":
         """`loop run` once; it has to end well."""
-        began = time.perf_counter()
+        at, began = datetime.now(UTC), time.perf_counter()
         checked(self.loop_run, self.root)
-        return Turned.read(self.root, time.perf_counter() - began)
+        return Turned.read(self.root, at, time.perf_counter() - began)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turned:
     """What one `loop run` did, from its journal, and the seconds that the command took."""
 
+    began: datetime
     seconds: float
     events: tuple[Event, ...]
     state: RunState
 
     @classmethod
-    def read(cls, root: Path, seconds: float) -> "Turned":
+    def read(cls, root: Path, began: datetime, seconds: float) -> "Turned":
         journal = opened("sqlite:///.loop/journal.db", root)
         try:
             run = _newest(journal)
-            return cls(seconds=seconds, events=journal.events(run), state=journal.state(run))
+            return cls(began=began, seconds=seconds, events=journal.events(run), state=journal.state(run))
         finally:
             journal.close()
+
+    @property
+    def served(self) -> datetime:
+        """When the last service was proven to serve, by the journal's clock, which is the machine's."""
+        return max(event.at for event in self.of_type(RevisionReady))
+
+    @property
+    def serving(self) -> float:
+        """Seconds from the start of the command's process until then."""
+        return (self.served - self.began).total_seconds()
 
     def started(self, action: str) -> list[ActionStarted]:
         return [event for event in self.events if isinstance(event, ActionStarted) and event.action == action]
@@ -102,17 +123,29 @@ def _newest(journal: Journal) -> Run:
 
 
 @contextlib.contextmanager
-def open_stack(root: Path, services: Mapping[str, str], cases: Mapping[str, str]) -> Iterator[Stack]:
-    """A stack (service -> Procfile, test file -> text) that a first run has deployed, its emulator kept by us."""
-    stack = Stack(root=root, services=tuple(services))
+def open_stack(
+    root: Path,
+    services: Mapping[str, str],
+    cases: Mapping[str, str],
+    *,
+    after: Mapping[str, str] | None = None,
+    files: Mapping[str, str] | None = None,
+) -> Iterator[Stack]:
+    """A stack (service -> Procfile, test file -> text) that a first run has deployed, its emulator kept by us.
+
+    `files` are further ones, by their path in the repository.
+    """
+    stack = Stack(root=root, services=tuple(services), after=after or {})
     for name, procfile in services.items():
         stack.write(f"services/{name}/Procfile", procfile)
     for name, text in cases.items():
         stack.write(f"tests/{name}", text)
+    for name, text in (files or {}).items():
+        stack.write(name, text)
     stack.write(".gitignore", ".loop/\n__pycache__/\n.pytest_cache/\n")
     checked(["git", "init", "-q", "-b", "main"], root)
     stack.configure(turn=0)
-    attached = emulator.attach(root / STATE)
+    attached = emulator.attach(root / STATE, cache=stack.venvs)
     try:
         stack.turn()
         yield stack
@@ -123,6 +156,7 @@ def open_stack(root: Path, services: Mapping[str, str], cases: Mapping[str, str]
 
 def checked(command: Sequence[str], folder: Path) -> None:
     """Run to its end with the output aside; BenchFailed with its last lines where it ends badly."""
+    told = " ".join(command)[:200]
     with tempfile.TemporaryFile() as log:
         try:
             run = subprocess.run(
@@ -130,10 +164,10 @@ def checked(command: Sequence[str], folder: Path) -> None:
                 timeout=TIMEOUT, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
-            raise BenchFailed(f"{' '.join(command)} did not end within {TIMEOUT:g} s") from error
+            raise BenchFailed(f"{told} did not end within {TIMEOUT:g} s") from error
         if run.returncode:
             log.seek(0)
-            raise BenchFailed(f"{' '.join(command)} ended with {run.returncode}:\n{_last(log.read())}")
+            raise BenchFailed(f"{told} ended with {run.returncode}:\n{_last(log.read())}")
 
 
 def surroundings() -> dict[str, str]:
