@@ -1,26 +1,24 @@
 """Runs a fixer's command: brief in, exit status and notes out. What it did to the worktree is not looked at here."""
 
 import json
-import subprocess
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loop import guard
+from loop import children, guard
 from loop.core.environment import Fix
 from loop.errors import FixerError, FixerMissing, Wait
 from loop.fixers.markdown import markdown
-from loop.fixers.output import Output
 
 GAVE_UP = 3
 """Exit status of a fixer that has no answer."""
 NOT_STARTED = {126: "can not be executed", 127: "was not found"}
 """What the shell says of a command that it could not start (POSIX, 2.8.2)."""
-SHELL = "/bin/sh"
-POLL = 0.1
-GRACE = 2.0
+LAST = 100
+"""Lines of its output that are kept."""
+LINE = 2000
+"""Characters of a line that are shown."""
 NOTES = 4000
 
 
@@ -71,11 +69,19 @@ def run(
         raise FixerError("there is no fixer command to run", hint="set fix.command")
     notes = _Notes(cwd / fix.notes if fix.notes else scratch / "notes.md")
     told = _tell(brief, scratch, redact) | {"LOOP_NOTES": str(notes.path)}
-    read = Output(scratch / "fixer.log", redact, output)
+    read = children.Output(scratch / "fixer.log", redact, output, last=LAST, width=LINE)
     try:
-        ended = _attended(fix, cwd, {**env, **told}, read, on_child, wait)
+        ended = children.run(
+            [children.SHELL, "-c", fix.command],
+            cwd=cwd,
+            env={**env, **told},
+            output=read,
+            timeout=fix.timeout,
+            wait=wait,
+            on_child=on_child,
+        )
     finally:
-        read.finish()
+        read.path.unlink(missing_ok=True)
     return _outcome(fix, ended, notes.taken(redact), read.last)
 
 
@@ -102,37 +108,11 @@ def redacted(value: Any, redact: Callable[[str], str]) -> Any:
             return value
 
 
-def _attended(
-    fix: Fix,
-    cwd: Path,
-    env: Mapping[str, str],
-    output: Output,
-    on_child: Callable[[guard.Child], None],
-    wait: Wait,
-) -> int | None:
-    """The exit status; None when the time was over. However this ends, the process group has ended too."""
-    deadline = time.monotonic() + fix.timeout
-    child = _started(str(fix.command), cwd, env, output.path)
-    try:
-        on_child(child)
-        while (status := child.wait(POLL)) is None and time.monotonic() < deadline:
-            output.pump()
-            wait(0)
-        return status
-    finally:
-        child.stop(GRACE)
-
-
-def _started(command: str, cwd: Path, env: Mapping[str, str], log: Path) -> guard.Child:
-    try:
-        with log.open("wb") as file:
-            return guard.start([SHELL, "-c", command], cwd=cwd, env=env, stdout=file, stderr=subprocess.STDOUT)
-    except OSError as error:
-        reason = f"the fixer can not be started: {error.strerror}"
-        raise FixerMissing(reason, where=str(error.filename or command), hint="mend that, then: loop resume") from error
-
-
-def _outcome(fix: Fix, status: int | None, notes: str, log: tuple[str, ...]) -> Outcome:
+def _outcome(fix: Fix, ended: children.Ended, notes: str, log: tuple[str, ...]) -> Outcome:
+    status = None if ended.timed_out else ended.status
+    if ended.refusal:
+        reason = f"the fixer can not be started: {ended.refusal}"
+        raise FixerMissing(reason, where=str(fix.command), hint="mend that, then: loop resume")
     if status == 0:
         return Done(notes=notes, log=log)
     if status == GAVE_UP:

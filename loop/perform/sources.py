@@ -6,7 +6,7 @@ import shutil
 from functools import partial
 from hashlib import sha256
 
-from loop import config, source
+from loop import children, config, source
 from loop.core.actions import PrepareWorktree, ResolveSource
 from loop.core.environment import BuildMode, Charter, Environment, Service
 from loop.core.events import ChildStarted, IterationStarted, WorktreeReady
@@ -16,7 +16,6 @@ from loop.core.traffic import confirmation, confirmation_due
 from loop.errors import ConfigError
 from loop.perform.emit import Emit
 from loop.perform.setting import Setting
-from loop.suites.process import Output, run
 
 SETUP_TIMEOUT = 1800.0
 
@@ -63,9 +62,9 @@ def _set_up(place: source.Worktree, action: PrepareWorktree, setting: Setting, e
     if command is None:
         return None
     scratch = setting.scratch(state, f"setup-{action.iteration}-{emit.attempt}")
-    output = Output(scratch / "setup.log", setting.redact, lambda line: emit.output("setup", line))
-    ended = run(
-        ["/bin/sh", "-c", command],
+    output = children.Output(scratch / "setup.log", setting.redact, lambda line: emit.output("setup", line))
+    ended = children.run(
+        [children.SHELL, "-c", command],
         cwd=place.path / state.charter.root,
         env=source.environment(place, setting.variables),
         output=output,

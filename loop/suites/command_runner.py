@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from loop import children
+from loop.children import Ended, Output
 from loop.core.model import Case, Outcome, Problem, ProblemKind, SuiteResult
-from loop.suites import process, sources
+from loop.suites import sources
 from loop.suites.ids import case_id, numbered
 from loop.suites.junit_fold import fold
 from loop.suites.outcomes import FAILING
-from loop.suites.process import Ended, Output
 from loop.suites.report import Finished, Order, not_started, redacted, spelled
 from loop.suites.result_files import Found, look, read_new
 
@@ -91,7 +92,7 @@ class _Told:
 
 
 def _shell(order: Order, command: str, output: Output, errors: Path | None = None) -> Ended:
-    return process.run(
+    return children.run(
         ["sh", "-c", command],
         cwd=order.workdir,
         env=order.env,

@@ -1,21 +1,10 @@
 """What is kept of long texts, cut after they were redacted: no cut may hide a secret from the redactor. Pure."""
 
 import itertools
-import re
 
 DETAIL_LIMIT = 10_000
 MESSAGE_LIMIT = 1_000
 MESSAGE_LINES = 8
-LINE_LIMIT = 16_000
-SECRET_LENGTH = 4_096
-"""Longest secret that a cut line is protected against."""
-
-_COLOUR = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
-
-
-def uncoloured(text: str) -> str:
-    """Without a terminal's colours. Goes before redaction: they may stand in the middle of a secret."""
-    return _COLOUR.sub("", text) if "\x1b" in text else text
 
 
 def detail_excerpt(text: str) -> str:

@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
+from loop.children import uncoloured
 from loop.core.model import Case, CaseAttempt, Outcome
 from loop.core.plain import plain_case
 from loop.core.quiet import no_collections
 from loop.core.signatures import signature
-from loop.suites.excerpts import detail_excerpt, message_excerpt, uncoloured
+from loop.suites.excerpts import detail_excerpt, message_excerpt
 from loop.suites.ids import case_id, numbered
 from loop.suites.junit_builder import Extra, Raw, Result
 from loop.suites.outcomes import FAILING

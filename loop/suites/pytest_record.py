@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from loop.children import uncoloured
 from loop.core.model import Case, CaseAttempt, Outcome
 from loop.core.signatures import signature
-from loop.suites.excerpts import detail_excerpt, message_excerpt, uncoloured
+from loop.suites.excerpts import detail_excerpt, message_excerpt
 from loop.suites.ids import Numbering
 from loop.suites.outcomes import FAILING, Attempt, Phase, attempts_of, repeated, split_attempts
 

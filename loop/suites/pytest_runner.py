@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from loop import children
+from loop.children import Ended, Output, Tail
+from loop.children.tail import TURN
 from loop.core.model import Outcome, Problem, ProblemKind, SuiteResult
-from loop.suites import assertions, ids, process, sources
+from loop.suites import assertions, ids, sources
 from loop.suites.outcomes import FAILING
-from loop.suites.process import Ended
 from loop.suites.pytest_record import Record
 from loop.suites.report import Finished, Order, not_started, redacted, spelled
-from loop.suites.tail import TURN, Tail
 
 RECORDER = Path(__file__).parent / "recorder"
 RECORD = "record.jsonl"
@@ -49,7 +50,7 @@ def run_once(order: Order, *, only: Sequence[str] = (), name: str = "output") ->
     record = _record(order, digests)
     with contextlib.closing(Tail(record_file)) as tail:
         pump = _Pump(tail, record, order)
-        ended = process.run(
+        ended = children.run(
             argv,
             cwd=order.workdir,
             env=environment(order, record_file) | _selection(order, only),
@@ -184,9 +185,7 @@ def _marks(record: Record, ended: Ended) -> Iterator[str]:
         yield f"pytest stopped early: {record.stopped}"
 
 
-def _problems(
-    order: Order, interpreter: str, record: Record, ended: Ended, output: process.Output
-) -> Iterator[Problem]:
+def _problems(order: Order, interpreter: str, record: Record, ended: Ended, output: Output) -> Iterator[Problem]:
     """The first cause only, for what follows from it is no news; but fewer cases than demanded is always said."""
     cause = _cause(order, interpreter, record, ended, output.last_lines)
     if cause is not None:
@@ -320,8 +319,8 @@ print(json.dumps({"pytest": version}))
 
 def _ask(order: Order, interpreter: str) -> Mapping[str, str]:
     """Empty when the interpreter does not even answer that."""
-    output = process.Output(order.scratch / "question.log", order.redact, lambda _: None)
-    process.run(
+    output = Output(order.scratch / "question.log", order.redact, lambda _: None)
+    children.run(
         [interpreter, "-c", _QUESTION],
         cwd=order.workdir,
         env=order.env,

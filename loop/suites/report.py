@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from loop.children import Output
 from loop.core.environment import Suite
 from loop.core.model import Case, Problem, SuiteResult
 from loop.errors import Wait
 from loop.guard import Child
-from loop.suites.process import Output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,10 @@
 
 from dataclasses import fields
 
+from loop.children import uncoloured
 from loop.core.model import Case, Outcome
 from loop.core.plain import plain_case
-from loop.suites.excerpts import DETAIL_LIMIT, MESSAGE_LINES, detail_excerpt, message_excerpt, uncoloured
+from loop.suites.excerpts import DETAIL_LIMIT, MESSAGE_LINES, detail_excerpt, message_excerpt
 from loop.suites.ids import numbered
 from loop.suites.sources import digest_of_ids, with_conftests
 

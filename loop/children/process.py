@@ -1,23 +1,20 @@
-"""Runs one child of a suite with a time limit while its output is read. Every process of a suite starts here."""
+"""Runs one child with a time limit while its output is read."""
 
 import os
 import subprocess
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from loop import guard
-from loop.core.redact import Redactor
+from loop.children.output import Output
 from loop.errors import Wait
-from loop.suites.excerpts import LINE_LIMIT, SECRET_LENGTH, uncoloured
-from loop.suites.tail import Tail
 
 POLL = 0.05
 """Seconds between two looks at what a child wrote; its end is noticed at once."""
 GRACE = 2.0
-LAST_LINES = 40
+SHELL = "/bin/sh"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,40 +25,6 @@ class Ended:
     timed_out: bool = False
     refusal: str = ""
     """Why it could not be started, in the system's words."""
-
-
-class Output:
-    """What a child writes: raw in the scratch folder, redacted line by line to everybody else."""
-
-    def __init__(self, path: Path, redact: Callable[[str], str], show: Callable[[str], None]) -> None:
-        self.path = path
-        # A private key goes over many lines; the product's redactor remembers that one has begun.
-        self._redact = redact.line_by_line() if isinstance(redact, Redactor) else redact
-        self._show = show
-        self._tail = Tail(path, longest=LINE_LIMIT + SECRET_LENGTH)
-        self._last: deque[str] = deque(maxlen=LAST_LINES)
-
-    def pump(self) -> None:
-        for line in self._tail.lines():
-            self._take(line)
-
-    def finish(self) -> None:
-        for line in self._tail.lines(chunks=None):
-            self._take(line)
-        rest = self._tail.last()
-        if rest:
-            self._take(rest)
-
-    @property
-    def last_lines(self) -> str:
-        return "\n".join(self._last)
-
-    def _take(self, raw: bytes) -> None:
-        line = self._redact(uncoloured(raw.decode("utf-8", "replace").rstrip("\r")))
-        if len(raw) > LINE_LIMIT:  # where the tail cut it, a secret may be cut too
-            line = line[: min(LINE_LIMIT, max(0, len(line) - SECRET_LENGTH))]
-        self._last.append(line)
-        self._show(line)
 
 
 def run(
@@ -82,6 +45,7 @@ def run(
     """
     began = time.monotonic()
     try:
+        output.path.touch(mode=0o600)
         with output.path.open("wb") as log, (errors or Path(os.devnull)).open("wb") as log_of_errors:
             stderr = log_of_errors if errors else subprocess.STDOUT
             child = guard.start(argv, cwd=cwd, env=env, stdout=log, stderr=stderr)
