@@ -94,7 +94,7 @@ class Engine:
 
     def _turn_until_done(self) -> None:
         while not self._crash:
-            working = self.state.rollback or not self.state.ended
+            working = self.state.rollback or not self.state.ended or self.state.owes
             if self._signals and working and not self.state.interrupted:
                 self.emit(InterruptRequested(signal=self._signals[0]))
             wanted = decide(self.state)

@@ -1,15 +1,16 @@
 """`loop plan`: composes what a run would, in memory, and turns the foreseen steps into rows."""
 
 import os
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 from loop import config
 from loop.cli.session import connector, journal_of, repository
 from loop.console.listing import Plan as Shown
-from loop.console.listing import PlannedService, PlannedSuite
+from loop.console.listing import PlannedHook, PlannedService, PlannedSuite
 from loop.console.listing import plan as as_text
-from loop.core.actions import BuildImage, DeployRevision, ProbeService, RunSuite, subject
-from loop.core.environment import BuildMode
+from loop.core.actions import BuildImage, DeployRevision, ProbeService, RunHook, RunSuite, subject
+from loop.core.environment import BuildMode, Hook
 from loop.core.events import RunStarted
 from loop.core.foresee import Durations, durations
 from loop.core.state import IterationState, begin
@@ -39,8 +40,9 @@ def planned(environment: str, ref: str | None, *, width: int) -> str:
         )
         start = RunStarted(at=utc_now(), environment=environment, number=0, uid="planned", charter=charter, ref=ref)
         nowhere = Run(id=-1, uid="planned", environment=environment, number=0)
-        foreseen = plan(begin(start), performer(setting), _known(journal, environment), journal=journal, run=nowhere)
-        return as_text(_shown(foreseen, _cases(journal, environment), loaded.warnings), width=width)
+        known = _known(journal, environment)
+        foreseen = plan(begin(start), performer(setting), known, journal=journal, run=nowhere)
+        return as_text(_shown(foreseen, known, _cases(journal, environment), loaded.warnings), width=width)
 
 
 def _known(journal: Journal, environment: str) -> Durations:
@@ -57,7 +59,7 @@ def _cases(journal: Journal, environment: str) -> dict[str, int]:
     return found
 
 
-def _shown(foreseen: Plan, cases: dict[str, int], warnings: tuple[str, ...]) -> Shown:
+def _shown(foreseen: Plan, known: Durations, cases: dict[str, int], warnings: tuple[str, ...]) -> Shown:
     it = foreseen.state.current
     assert it is not None
     return Shown(
@@ -71,9 +73,19 @@ def _shown(foreseen: Plan, cases: dict[str, int], warnings: tuple[str, ...]) -> 
             PlannedSuite(name=name, cases=cases.get(name), seconds=_seconds(foreseen, RunSuite, name))
             for name in it.suites
         ),
+        hooks=tuple(_hooks(foreseen, known)),
         seconds=None if foreseen.unknown else foreseen.seconds,
         notes=warnings,
     )
+
+
+def _hooks(foreseen: Plan, known: Durations) -> Iterator[PlannedHook]:
+    """Those that the iteration would call, and the one that follows when the run ends with it."""
+    called = {s.action.hook for s in foreseen.steps if isinstance(s.action, RunHook)} | {Hook.ON_END}
+    for hook in Hook:
+        command = foreseen.state.charter.hooks.command(hook)
+        if hook in called and command:
+            yield PlannedHook(name=hook.value, command=command, seconds=known.get(("RunHook", hook.value)))
 
 
 def _service(name: str, it: IterationState, foreseen: Plan) -> PlannedService:

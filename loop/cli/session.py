@@ -178,10 +178,11 @@ class Session:
 
     def _next(self, state: RunState, ref: str | None, again: bool) -> source.StartingPoint | None:
         """The commit that the next iteration starts from, where the last one was the run's end."""
-        if state.ended is None:
+        if state.ended is None or state.owes:
             if ref is not None:
+                where = "before its hook on_end had ended" if state.owes else "within an iteration"
                 raise UsageError(
-                    f"{state.name} stopped within an iteration: it goes on from there", hint=f"loop resume {state.name}"
+                    f"{state.name} stopped {where}: it goes on from there", hint=f"loop resume {state.name}"
                 )
             return None
         start = source.starting_point(self._repo, ref)
@@ -260,7 +261,7 @@ def _endpoints(target: PlatformTarget, repo: source.Repository, stack: ExitStack
 
 def exit_code(state: RunState) -> int:
     """Design section 10."""
-    if state.ended:
+    if state.ended and not state.interrupted:
         return state.ended.exit_code
     if state.paused:
         return state.paused.exit_code
@@ -318,7 +319,7 @@ def _chosen(journal: Journal, name: str | None, environment: str | None) -> tupl
     state = journal.state(run)
     if state.ended and state.ended.ending is Ending.UNPROMOTED:
         raise UsageError(f"{run.name} waits for promotion", hint=f"loop promote {run.name}")
-    if state.ended and state.ended.exit_code == _MET:
+    if state.ended and state.ended.exit_code == _MET and not state.owes:
         raise UsageError(f"{run.name} met its goal: nothing to resume", hint=f"loop run --env {run.environment}")
     return run.environment, run.name
 

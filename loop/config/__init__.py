@@ -3,6 +3,7 @@
 Knows no folder, process or terminal: files come through `read`, variables through a mapping.
 """
 
+from loop.config.checks import url_variable
 from loop.config.frozen import frozen_changes, frozen_fingerprint
 from loop.config.layers import Read
 from loop.config.load import Loaded, environments, files, load, tree
@@ -19,4 +20,5 @@ __all__ = [
     "reveal",
     "secrets",
     "tree",
+    "url_variable",
 ]

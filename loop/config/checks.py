@@ -120,9 +120,6 @@ def _unpinned(root: Located) -> Iterator[Problem]:
 
 def _idle(root: Located) -> Iterator[Problem]:
     """Keys that are read and checked, and that nothing acts on: who set one must hear it."""
-    for name, command in _maps_of(root, "hooks").items():
-        if command.value is not None:
-            yield Problem(command.place, ("hooks", name), "is accepted, but hooks do not run yet; nothing calls it")
     for name, service in _maps(root, "services").items():
         access = service.keys.get("access")
         if access and access.value in ("public", "private"):
@@ -139,11 +136,6 @@ _PYTEST_ONLY = {
     "retry_failed": "works with pytest: only; the failed cases of a command: are not run again",
     "python": "belongs to pytest:; a command: names its own interpreter",
 }
-
-
-def _maps_of(root: Located, section: str) -> dict[str, Located]:
-    entries = _at(root, section)
-    return entries.keys if entries else {}
 
 
 def _circles(root: Located) -> Iterator[Problem]:

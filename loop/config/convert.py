@@ -131,10 +131,8 @@ def _fix(fix: models.Fix) -> core.Fix:
 
 
 def _hooks(hooks: models.Hooks) -> core.Hooks:
+    given = {hook: getattr(hooks, hook) for hook in core.Hook}
     return core.Hooks(
-        before_deploy=hooks.before_deploy,
-        after_deploy=hooks.after_deploy,
-        before_suites=hooks.before_suites,
-        after_suites=hooks.after_suites,
-        on_end=hooks.on_end,
+        **{hook.value: one.command for hook, one in given.items() if one},
+        timeouts={hook.value: one.timeout for hook, one in given.items() if one},
     )

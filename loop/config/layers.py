@@ -32,6 +32,7 @@ SHORTHANDS = {
     ("services", "*", "startup_probe", "http_get"): "path",
     ("services", "*", "liveness_probe", "http_get"): "path",
     ("traffic",): "strategy",
+    ("hooks", "*"): "command",
 }
 """Where a text stands for a map with that one key; widened before merging, so that a map merges into it."""
 

@@ -4,7 +4,7 @@ The descriptions are the reference: `loop config docs` and the JSON Schema print
 once is checked in checks.py, on the file's own values, so that one mistake does not hide another.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, WithJsonSchema
 
@@ -167,12 +167,23 @@ class Fix(Model):
     notes: FolderPath | None = Field(None, description="File in which the fixer leaves notes for the report.")
 
 
+class HookCommand(Model):
+    command: Words = Field(description="Shell command, run in the iteration's worktree.")
+    timeout: Duration = written("10m", "Time after which its whole process group is ended; it then counts as failed.")
+
+
+def hook(description: str) -> Any:
+    return Field(None, description=description, json_schema_extra={"shorthand": "string"})
+
+
 class Hooks(Model):
-    before_deploy: Words | None = Field(None, description="Command before the first deployment of an iteration.")
-    after_deploy: Words | None = Field(None, description="Command once all services serve.")
-    before_suites: Words | None = Field(None, description="Command before the first suite.")
-    after_suites: Words | None = Field(None, description="Command after the last suite.")
-    on_end: Words | None = Field(None, description="Command when the run has ended.")
+    before_deploy: HookCommand | None = hook(
+        "Before the first deployment of an iteration, once all images are built. Where it fails, so does the iteration."
+    )
+    after_deploy: HookCommand | None = hook("Once all services serve, where one of them was deployed.")
+    before_suites: HookCommand | None = hook("Before the first suite. Where it fails, so does the iteration.")
+    after_suites: HookCommand | None = hook("After the last suite, before it is judged.")
+    on_end: HookCommand | None = hook("When the run has ended and its report is written.")
 
 
 class Workspace(Model):
@@ -221,5 +232,8 @@ class EnvironmentFile(Model):
     goal: Goal = Field(default_factory=Goal, description="When the run is done.")
     limits: Limits = Field(default_factory=Limits, description="When the run gives up.")
     fix: Fix | None = Field(None, description="What acts between two iterations; without it a run makes Initial alone.")
-    hooks: Hooks = Field(default_factory=Hooks, description="Commands around the phases of an iteration.")
+    hooks: Hooks = Field(
+        default_factory=Hooks,
+        description="Commands around the phases of an iteration, each as text or a map; docs/hooks.md tells more.",
+    )
     workspace: Workspace = Field(default_factory=Workspace, description="What every iteration's worktree gets.")

@@ -53,6 +53,13 @@ class PlannedSuite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedHook:
+    name: str
+    command: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     environment: str
     commit: str
@@ -61,6 +68,7 @@ class Plan:
     emulated: bool = False
     services: tuple[PlannedService, ...] = ()
     suites: tuple[PlannedSuite, ...] = ()
+    hooks: tuple[PlannedHook, ...] = ()
     seconds: float | None = None
     """Forecast of the whole iteration."""
     notes: tuple[str, ...] = ()
@@ -78,6 +86,7 @@ def plan(planned: Plan, *, width: int = 80) -> str:
         table(_SERVICES, [_planned(s) for s in planned.services], width),
         [row for s in planned.services for row in _why(s, planned.commit, width)],
         table(("Suite", "Cases", "Forecast"), [_tested(s) for s in planned.suites], width),
+        table(("Hook", "Command", "Forecast"), [_called(h) for h in planned.hooks], width) if planned.hooks else [],
         [row for note in planned.notes for row in wrapped(note, width)],
         [f"One iteration: {_forecast(planned.seconds)}. Nothing was changed by looking."],
     )
@@ -85,6 +94,10 @@ def plan(planned: Plan, *, width: int = 80) -> str:
 
 def _tested(suite: PlannedSuite) -> tuple[str, str, str]:
     return suite.name, "not known" if suite.cases is None else str(suite.cases), _forecast(suite.seconds)
+
+
+def _called(hook: PlannedHook) -> tuple[str, str, str]:
+    return hook.name, one_line(hook.command), _forecast(hook.seconds)
 
 
 def _planned(service: PlannedService) -> tuple[str, ...]:
@@ -180,7 +193,7 @@ def _way_on(state: RunState, holder: str) -> Iterator[str]:
         yield f"Paused: {one_line(state.paused.message)}"
         if state.paused.hint:
             yield f"To mend it: {one_line(state.paused.hint)}"
-    if not state.ended and not holder:
+    if (not state.ended or state.owes) and not holder:
         yield f"Next: {resume_command(state)}"
 
 

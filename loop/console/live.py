@@ -19,6 +19,7 @@ from loop.core.events import (
     BuildFailed,
     Event,
     FixCommitted,
+    HookFinished,
     ImageBuilt,
     IterationJudged,
     IterationStarted,
@@ -81,6 +82,8 @@ class Live:
             case ActionStarted(action="RunSuite", iteration=int(iteration), subject=suite):
                 self.progress.restart(iteration, suite)
             case ImageBuilt() | BuildFailed() | FixCommitted() | IterationStarted() | RunEnded() | RunPaused():
+                self.progress.quiet()
+            case HookFinished():
                 self.progress.quiet()
             case _:
                 pass

@@ -13,6 +13,7 @@ from loop.core.events import (
     FixCommitted,
     FixGaveUp,
     FixRejected,
+    HookFinished,
     ImageBuilt,
     InterruptRequested,
     IterationJudged,
@@ -84,6 +85,8 @@ def said(event: Event, state: RunState) -> Said | None:
             return _of_traffic(event, state)
         case ReportWritten() | FixCommitted() | FixRejected() | FixGaveUp():
             return _of_turn(event)
+        case HookFinished():
+            return _of_hook(event)
         case _:
             return None
 
@@ -142,6 +145,8 @@ def _begun(event: ActionStarted) -> Said | None:
             return Said(f"{event.subject}: deploying{again}")
         case "RunSuite":
             return Said(f"{event.subject}: running{again}")
+        case "RunHook":
+            return Said(f"hook {event.subject}: running{again}")
         case "RunFixer":
             return Said(f"fixer: working on what iteration {event.iteration} found{again}")
         case _:
@@ -242,6 +247,12 @@ def _restored(event: ServicesRestored) -> Said:
     left = [f"{name} left alone: {why}" for name, why in event.left.items()]
     head = f"put back ({event.why})" if back else "nothing to put back"
     return Said(": ".join([head, "; ".join([*back, *same, *left])]), Tone.BAD if event.left else Tone.STEP)
+
+
+def _of_hook(event: HookFinished) -> Said:
+    if event.reason:
+        return Said(f"hook {event.hook}: {event.reason} ({event.command})", Tone.BAD, _last(event.log))
+    return Said(f"hook {event.hook}: done in {duration(event.seconds)}", Tone.GOOD)
 
 
 def _since(begun: datetime | None, at: datetime) -> str:

@@ -13,6 +13,7 @@ from loop.core.wording import (
     open_operations,
     printable,
     reason,
+    resume_command,
     rows,
     sentence,
     traffic,
@@ -30,7 +31,7 @@ def summary(state: RunState, report: str | None, *, width: int = 80) -> str:
         _table(state, width),
         *map(list, (
             _ending(state, width), _not_passed(state, width), _weak(state, report, width), _trouble(state, width),
-            _left_behind(state, width), _next(state),
+            _hooks(state, width), _left_behind(state, width), _next(state),
         )),
     ]  # fmt: skip
     text = "\n\n".join("\n".join(block) for block in blocks if block)
@@ -98,6 +99,12 @@ def _trouble(state: RunState, width: int) -> Iterator[str]:
             yield from wrapped(f"{service.name}: {service.unverified}", width)
 
 
+def _hooks(state: RunState, width: int) -> Iterator[str]:
+    for failed in state.current.hook_failures if state.current else ():
+        yield from wrapped(f"hook {failed.hook}: {failed.reason} ({failed.command})", width)
+        yield from (f"  | {cut(printable(line), width - 4)}" for line in failed.log[-_LOG_LINES:])
+
+
 def _left_behind(state: RunState, width: int) -> Iterator[str]:
     """What a run that stopped halfway leaves on the platform."""
     if state.current is None or state.current.judgement or state.ended:
@@ -114,6 +121,8 @@ def _left_behind(state: RunState, width: int) -> Iterator[str]:
 def _next(state: RunState) -> Iterator[str]:
     if state.paused and state.paused.hint:
         yield f"To mend it: {one_line(state.paused.hint)}"
-    if next_command(state):
+    if state.owes:
+        yield f"The hook on_end has not ended: {resume_command(state)}"
+    elif next_command(state):
         first = "commit a fix, then " if state.ended and state.ended.ending is Ending.WAITING else ""
         yield f"Next: {first}{next_command(state)}"

@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
+from loop.core.environment import Hook
+
 
 class Ending(StrEnum):
     """Why a run ended: an honest reason, one sentence each in reports."""
@@ -98,6 +100,15 @@ class CheckServing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunHook:
+    """A command of the user's around a phase; after a crash it may run a second time."""
+
+    changes: ClassVar[bool] = True
+    iteration: int
+    hook: Hook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeIteration:
     changes: ClassVar[bool] = True
     iteration: int
@@ -148,7 +159,7 @@ class EndRun:
 
 Action = (
     ResolveSource | PrepareWorktree | ObserveService | BuildImage | DeployRevision | ProbeService | ProbeDependency
-    | RunSuite | CheckServing | JudgeIteration | PromoteServices | RestoreServices | WriteReport | RunFixer
+    | RunSuite | CheckServing | RunHook | JudgeIteration | PromoteServices | RestoreServices | WriteReport | RunFixer
     | AwaitUntil | EndRun
 )  # fmt: skip
 
@@ -157,7 +168,7 @@ ALONE = (PromoteServices, RestoreServices)
 
 
 def subject(action: Action) -> str:
-    """The service, suite or dependency an action is about; empty where it is about the iteration itself."""
+    """The service, suite, dependency or hook an action is about; empty where it is about the iteration itself."""
     match action:
         case ObserveService() | BuildImage() | DeployRevision() | ProbeService():
             return action.service
@@ -165,6 +176,8 @@ def subject(action: Action) -> str:
             return action.suite
         case ProbeDependency():
             return action.dependency
+        case RunHook():
+            return action.hook.value
         case _:
             return ""
 

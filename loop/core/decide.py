@@ -23,10 +23,11 @@ from loop.core.actions import (
     ResolveSource,
     RestoreServices,
     RunFixer,
+    RunHook,
     RunSuite,
     WriteReport,
 )
-from loop.core.environment import Service
+from loop.core.environment import Hook, Service
 from loop.core.model import Judgement, ProblemKind, Verdict
 from loop.core.state import IterationState, RunState
 from loop.core.stopping import invalid_in_a_row, no_progress, oscillating, undeployed_in_a_row
@@ -38,7 +39,7 @@ def decide(state: RunState) -> tuple[Action, ...]:
     if state.rollback and not state.interrupted and state.current:
         return (RestoreServices(iteration=state.current.number),)
     if state.ended or state.paused or state.interrupted:
-        return _last_report(state)
+        return _last_report(state) or _on_end(state)
     if state.deadline_passed:
         return _out_of_time(state)
     return (*_turn(state), *_deadline(state))
@@ -55,6 +56,13 @@ def _out_of_time(state: RunState) -> tuple[Action, ...]:
     if state.current and restoration_due(state, state.current):
         return (RestoreServices(iteration=state.current.number),)
     return (EndRun(ending=Ending.TIME, sentence=f"the limit of {_hours(state)} for the run has passed"),)
+
+
+def _on_end(state: RunState) -> tuple[Action, ...]:
+    """After the report, which the hook may publish; one more report then tells of the hook."""
+    if not state.owes or state.paused or state.interrupted or state.current is None:
+        return ()
+    return _hook(state, state.current, Hook.ON_END)
 
 
 def _deadline(state: RunState) -> tuple[Action, ...]:
@@ -104,16 +112,34 @@ def _iterate(state: RunState, it: IterationState) -> tuple[Action, ...]:
     deploying = tuple(a for s in it.definitions if (a := _service(it, s)) is not None)
     worktree = () if it.worktree else (PrepareWorktree(iteration=it.number),)
     if deploying or worktree:
-        return (*deploying, *worktree)
+        return _in_order(state, it, (*deploying, *worktree))
+    deployed = any(not s.unchanged for s in it.services.values())
+    if deployed and (hook := _hook(state, it, Hook.AFTER_DEPLOY)):
+        return hook
     unknown = [d for d in it.dependencies if d.name not in it.probes]
     if unknown:
         return tuple(ProbeDependency(iteration=it.number, dependency=d.name) for d in unknown)
-    return (_test(state, it),)
+    return _test(state, it)
+
+
+def _in_order(state: RunState, it: IterationState, wanted: tuple[Action, ...]) -> tuple[Action, ...]:
+    """The hook before the first deployment comes after all else, so that no failure beside it stops it halfway."""
+    hook = _hook(state, it, Hook.BEFORE_DEPLOY)
+    if not hook or not any(isinstance(action, DeployRevision) for action in wanted):
+        return wanted
+    return tuple(action for action in wanted if not isinstance(action, DeployRevision)) or hook
+
+
+def _hook(state: RunState, it: IterationState, hook: Hook) -> tuple[Action, ...]:
+    """The hook where there is one that has not ended yet."""
+    due = state.charter.hooks.command(hook) is not None and hook not in it.hooks
+    return (RunHook(iteration=it.number, hook=hook),) if due else ()
 
 
 def _stopped_short(it: IterationState) -> bool:
     """The product did not come up, or the results could not be believed: no suite is worth its time."""
     broken = any(s.failure or s.unverified for s in it.services.values())
+    broken = broken or any(failed.hook.opens for failed in it.hook_failures)
     return broken or it.setup_problem is not None or any(not p.reachable for p in it.probes.values())
 
 
@@ -135,16 +161,18 @@ def _may_deploy(it: IterationState, service: Service) -> bool:
     return all(it.services[name].ready for name in service.after)
 
 
-def _test(state: RunState, it: IterationState) -> Action:
+def _test(state: RunState, it: IterationState) -> tuple[Action, ...]:
+    if hook := _hook(state, it, Hook.BEFORE_SUITES):
+        return hook
     for suite in state.suites_of(it):
         seen = it.suites[suite.name]
         if seen.result is None:
-            return RunSuite(iteration=it.number, suite=suite.name)
+            return (RunSuite(iteration=it.number, suite=suite.name),)
         if not seen.checked:
-            return CheckServing(iteration=it.number, suite=suite.name)
+            return (CheckServing(iteration=it.number, suite=suite.name),)
         if seen.moved or seen.result.problems:
             break
-    return JudgeIteration(iteration=it.number)
+    return _hook(state, it, Hook.AFTER_SUITES) or (JudgeIteration(iteration=it.number),)
 
 
 # between two iterations: an honest reason to stop, or the fixer

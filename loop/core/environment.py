@@ -10,6 +10,9 @@ from fractions import Fraction
 
 from loop.core.settings import Settings
 
+HOOK_TIMEOUT = 600.0
+"""Seconds."""
+
 
 class BuildMode(StrEnum):
     BUILDPACK = "buildpack"
@@ -252,6 +255,26 @@ class KnownIssue:
     link: str = ""
 
 
+class Hook(StrEnum):
+    """When a hook is called; its key in `hooks:`."""
+
+    BEFORE_DEPLOY = "before_deploy"
+    AFTER_DEPLOY = "after_deploy"
+    BEFORE_SUITES = "before_suites"
+    AFTER_SUITES = "after_suites"
+    ON_END = "on_end"
+
+    @property
+    def opens(self) -> bool:
+        """What it prepares can not go on without it: where it fails, the iteration does."""
+        return self in (Hook.BEFORE_DEPLOY, Hook.BEFORE_SUITES)
+
+    @property
+    def closes(self) -> bool:
+        """It follows on a phase: where it fails, a reader is told."""
+        return self in (Hook.AFTER_DEPLOY, Hook.AFTER_SUITES)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
     before_deploy: str | None = None
@@ -259,6 +282,21 @@ class Hooks:
     before_suites: str | None = None
     after_suites: str | None = None
     on_end: str | None = None
+    timeouts: dict[str, float] = field(default_factory=dict)
+    """Seconds, by hook; apart from the commands, so that journals stay readable in which a hook is a text."""
+
+    def command(self, hook: Hook) -> str | None:
+        commands = {
+            Hook.BEFORE_DEPLOY: self.before_deploy,
+            Hook.AFTER_DEPLOY: self.after_deploy,
+            Hook.BEFORE_SUITES: self.before_suites,
+            Hook.AFTER_SUITES: self.after_suites,
+            Hook.ON_END: self.on_end,
+        }
+        return commands[hook]
+
+    def timeout(self, hook: Hook) -> float:
+        return self.timeouts.get(hook, HOOK_TIMEOUT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from loop.core.actions import Ending
-from loop.core.environment import Charter, Dependency, Proof, Service
+from loop.core.environment import Charter, Dependency, Hook, Proof, Service
 from loop.core.evidence import SuiteEvidence
 from loop.core.model import (
     Change,
@@ -295,6 +295,21 @@ class ServingChecked(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HookFinished(Event):
+    iteration: int
+    hook: Hook
+    command: str
+    exit_status: int | None
+    """As the shell would give it, negative for a signal; None where its time was over or it could not be started."""
+    seconds: float = 0.0
+    reason: str = ""
+    """Why it failed; empty where it did not."""
+    log: tuple[str, ...] = ()
+    """Its last lines."""
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IterationJudged(Event):
     iteration: int
     judgement: Judgement
@@ -383,7 +398,7 @@ RunEvent = (
     | ActionStarted | ChildStarted
     | IterationStarted | WorktreeReady | ServiceObserved | BuildSubmitted | ImageBuilt | BuildFailed | RevisionRequested
     | RevisionCreated | RevisionFailed | RevisionReady | ServiceUnhealthy | ServiceUnverified | DependencyProbed
-    | SuiteFinished | ServingChecked | IterationJudged
+    | SuiteFinished | ServingChecked | HookFinished | IterationJudged
     | ServicePromoted | ServicesPromoted | PromotionUndone | ServicesRestored
     | ReportWritten | FixCommitted | FixRejected | FixGaveUp
 )  # fmt: skip

@@ -12,6 +12,7 @@ from loop.core.actions import (
     PrepareWorktree,
     ProbeDependency,
     ProbeService,
+    RunHook,
     RunSuite,
 )
 from loop.core.events import (
@@ -22,6 +23,7 @@ from loop.core.events import (
     FixCommitted,
     FixGaveUp,
     FixRejected,
+    HookFinished,
     ImageBuilt,
     IterationJudged,
     IterationStarted,
@@ -59,6 +61,7 @@ _ENDS: dict[type[Event], str] = {
     DependencyProbed: "ProbeDependency",
     SuiteFinished: "RunSuite",
     ServingChecked: "CheckServing",
+    HookFinished: "RunHook",
     IterationJudged: "JudgeIteration",
     ServicesPromoted: "PromoteServices",
     ServicesRestored: "RestoreServices",
@@ -86,7 +89,7 @@ def durations(events: Iterable[Event]) -> Durations:
 
 
 def _subject(event: Event) -> str:
-    for field in ("service", "suite", "dependency"):
+    for field in ("service", "suite", "dependency", "hook"):
         if hasattr(event, field):
             return str(getattr(event, field))
     return ""
@@ -114,6 +117,8 @@ def foresee(action: Action, state: RunState) -> tuple[Event, ...]:
             return (SuiteFinished(iteration=action.iteration, suite=action.suite, attempt=1, result=result),)
         case CheckServing():
             return (ServingChecked(iteration=action.iteration, suite=action.suite, serving={}),)
+        case RunHook():
+            return (HookFinished(iteration=action.iteration, hook=action.hook, command="", exit_status=0),)
         case JudgeIteration():
             judgement = Judgement(verdict=Verdict.PASSED, rule="foreseen")
             return (IterationJudged(iteration=action.iteration, judgement=judgement),)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from loop.core.environment import Charter, Dependency, Service, Suite
+from loop.core.environment import Charter, Dependency, Hook, Service, Suite
 from loop.core.events import (
     ActionStarted,
     BuildFailed,
@@ -19,6 +19,7 @@ from loop.core.events import (
     FixCommitted,
     FixGaveUp,
     FixRejected,
+    HookFinished,
     ImageBuilt,
     InterruptRequested,
     IterationJudged,
@@ -135,6 +136,7 @@ class IterationState:
     services: dict[str, ServiceState] = field(default_factory=dict)
     probes: dict[str, DependencyProbed] = field(default_factory=dict)
     suites: dict[str, SuiteState] = field(default_factory=dict)
+    hooks: dict[Hook, HookFinished] = field(default_factory=dict)
     judgement: Judgement | None = None
     judged: datetime | None = None
     report: str = ""
@@ -144,6 +146,10 @@ class IterationState:
     promotion: ServicesPromoted | None = None
     undone: PromotionUndone | None = None
     restoration: ServicesRestored | None = None
+
+    @property
+    def hook_failures(self) -> tuple[HookFinished, ...]:
+        return tuple(hook for hook in self.hooks.values() if hook.reason)
 
     @property
     def title(self) -> str:
@@ -189,12 +195,20 @@ class RunState:
     """Somebody asked for the promotion of what was tested."""
     rollback: bool = False
     """Somebody asked for the split that the run found, and has not got it yet."""
+    rolled_back: bool = False
+    """What was asked for last is the split that it found: no hook of the end is due."""
     report_stale: bool = False
     """Something that the report shows happened since it was written."""
 
     @property
     def name(self) -> str:
         return f"{self.environment}-{self.number}"
+
+    @property
+    def owes(self) -> bool:
+        """The run has ended, and its hook for that has not."""
+        wanted = self.ended is not None and self.charter.hooks.on_end is not None and not self.rolled_back
+        return wanted and self.current is not None and Hook.ON_END not in self.current.hooks
 
     @property
     def current(self) -> IterationState | None:
@@ -262,7 +276,7 @@ def _fold(state: RunState, event: Event) -> RunState:
             return _prepared(state, event)
         case RevisionCreated() | RevisionFailed() | RevisionReady() | ServiceUnhealthy() | ServiceUnverified():
             return _served(state, event)
-        case SuiteFinished() | ServingChecked() | DependencyProbed() | WorktreeReady():
+        case SuiteFinished() | ServingChecked() | DependencyProbed() | WorktreeReady() | HookFinished():
             return _tested(state, event)
         case ServicePromoted() | ServicesPromoted() | PromotionUndone() | ServicesRestored():
             return _moved(state, event)
@@ -278,13 +292,14 @@ def _run(
 ) -> RunState:
     match event:
         case RollbackRequested():
-            return replace(state, rollback=True, interrupted=False)
+            return replace(state, rollback=True, rolled_back=True, interrupted=False)
         case RunResumed():
             going_on = event.ref if state.ended else state.next_commit
+            state = _without_end(state) if event.promote else state
             return replace(
                 state, interrupted=False, deadline_passed=False, paused=None, ended=None, next_commit=going_on,
                 next_uncommitted=event.uncommitted, report_stale=False, promote=state.promote or event.promote,
-                rollback=False,
+                rollback=False, rolled_back=False,
             )  # fmt: skip
         case InterruptRequested():
             return replace(state, interrupted=True, report_stale=True)
@@ -294,6 +309,14 @@ def _run(
             return replace(state, paused=event, report_stale=True, rollback=False)
         case RunEnded():
             return replace(state, ended=event, report_stale=True)
+
+
+def _without_end(state: RunState) -> RunState:
+    """Promoted, the run ends once more, and its hook is due again."""
+    if state.current is None:
+        return state
+    hooks = {hook: ended for hook, ended in state.current.hooks.items() if hook is not Hook.ON_END}
+    return _changed(state, state.current.number, hooks=hooks)
 
 
 def _iteration(event: IterationStarted, state: RunState) -> IterationState:
@@ -374,8 +397,14 @@ def _served(
     return _service(state, event.iteration, event.service, revision=event.revision, **changes)
 
 
-def _tested(state: RunState, event: SuiteFinished | ServingChecked | DependencyProbed | WorktreeReady) -> RunState:
+def _tested(
+    state: RunState, event: SuiteFinished | ServingChecked | DependencyProbed | WorktreeReady | HookFinished
+) -> RunState:
     match event:
+        case HookFinished():
+            hooks = state.iteration(event.iteration).hooks | {event.hook: event}
+            stale = state.report_stale or event.hook is Hook.ON_END
+            return replace(_changed(state, event.iteration, hooks=hooks), report_stale=stale)
         case SuiteFinished():
             return _suite(
                 state, event.iteration, event.suite,

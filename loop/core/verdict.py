@@ -94,6 +94,12 @@ def deploy_failed(charter: Charter, reasons: Sequence[str], *, previous: Judgeme
     )
 
 
+def hook_failed(charter: Charter, hook: str, reason: str, *, previous: Judgement | None = None) -> Judgement:
+    """What was to prepare deployment or suites did not succeed: failed like a deployment, and for a fixer as well."""
+    rule = f"hook failed: {hook} {reason}"
+    return replace(deploy_failed(charter, [rule], previous=previous), rule=rule)
+
+
 def _tallies(charter: Charter, trial: Trial, history: History, known: KnownList) -> list[Tally]:
     chosen = trial.confirming or trial.selected
     suites = [suite for suite in charter.suites if not chosen or suite.name in chosen]

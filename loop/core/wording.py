@@ -317,4 +317,5 @@ def weak_evidence(iteration: IterationState) -> str:
     bare = sum(suite.evidence.bare for suite in suites if suite.evidence)
     told = [count(marks, "mark")] if marks else []
     told += [f"{count(bare, 'case')} passed without evidence"] if bare else []
+    told += [f"hook {f.hook} failed" for f in iteration.hook_failures if f.hook.closes]
     return ", ".join(told)

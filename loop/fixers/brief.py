@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loop.core.clusters import clue
-from loop.core.events import BuildFailed, RevisionFailed, ServiceUnhealthy
+from loop.core.events import BuildFailed, HookFinished, RevisionFailed, ServiceUnhealthy
 from loop.core.evidence import LogLine
 from loop.core.loglines import of_case
 from loop.core.model import Case, Change, ChangedFile, Commit, Comparison, Failing, Rate
@@ -54,6 +54,7 @@ def brief(
             {"name": probe.dependency, "reachable": probe.reachable, "detail": probe.detail}
             for probe in it.probes.values()
         ],
+        "hooks": [_hook(hook) for hook in it.hooks.values()],
         "change": _change(it.change),
         "attempts": _attempts(state, number)[-ATTEMPTS:],
         "limits": _limits(state),
@@ -137,6 +138,15 @@ def _service(it: IterationState, service: ServiceState, log: Sequence[str]) -> J
         "state": _standing(service),
         "reason": failure.reason if failure else service.unverified,
         "log": [*(failure.log if failure else ()), *log][-LOG_LINES:],
+    }
+
+
+def _hook(hook: HookFinished) -> Json:
+    return {
+        "hook": hook.hook.value,
+        "command": hook.command,
+        "reason": hook.reason,
+        "log": list(hook.log[-LOG_LINES:]) if hook.reason else [],
     }
 
 

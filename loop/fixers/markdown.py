@@ -13,6 +13,7 @@ def markdown(brief: Json) -> str:
         _failures(brief),
         _problems(brief["problems"]),
         _services(brief["services"]),
+        _hooks(brief.get("hooks", ())),
         _change(brief["change"]),
         _attempts(brief["attempts"]),
         _rules(brief),
@@ -81,6 +82,18 @@ def _services(services: Sequence[Json]) -> Iterable[str]:
         if service["log"]:
             yield from fenced("\n".join(service["log"]))
     yield ""
+
+
+def _hooks(hooks: Sequence[Json]) -> Iterable[str]:
+    failed = [hook for hook in hooks if hook["reason"]]
+    if failed:
+        yield from ("## Failed hooks", "")
+    for hook in failed:
+        yield f"- **{hook['hook']}**, `{hook['command']}`: {hook['reason']}"
+        if hook["log"]:
+            yield from fenced("\n".join(hook["log"]))
+    if failed:
+        yield ""
 
 
 def _change(change: Json | None) -> Iterable[str]:

@@ -23,11 +23,12 @@ from loop.core.actions import (
     ResolveSource,
     RestoreServices,
     RunFixer,
+    RunHook,
     RunSuite,
     WriteReport,
 )
 from loop.errors import LoopError
-from loop.perform import deploy, end, evidence, judge, report, sources, suites, traffic
+from loop.perform import deploy, end, evidence, hooks, judge, report, sources, suites, traffic
 from loop.perform.emit import Emit
 from loop.perform.fix import fix
 from loop.perform.setting import Setting
@@ -52,7 +53,7 @@ def _performed(action: Action, setting: Setting, emit: Emit) -> None:
             _with_the_source(action, setting, emit)
         case ObserveService() | BuildImage() | DeployRevision() | ProbeService():
             _on_the_platform(action, setting, emit)
-        case ProbeDependency() | RunSuite() | CheckServing():
+        case ProbeDependency() | RunSuite() | CheckServing() | RunHook():
             _against_the_stack(action, setting, emit)
         case PromoteServices():
             traffic.promote(action, setting, emit)
@@ -94,8 +95,12 @@ def _on_the_platform(
             deploy.probe(action, setting, emit)
 
 
-def _against_the_stack(action: ProbeDependency | RunSuite | CheckServing, setting: Setting, emit: Emit) -> None:
+def _against_the_stack(
+    action: ProbeDependency | RunSuite | CheckServing | RunHook, setting: Setting, emit: Emit
+) -> None:
     match action:
+        case RunHook():
+            hooks.run(action, setting, emit)
         case ProbeDependency():
             suites.probe_dependency(action, setting, emit)
         case RunSuite():

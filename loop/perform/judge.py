@@ -9,7 +9,7 @@ from loop.core.environment import Suite
 from loop.core.events import IterationJudged
 from loop.core.model import Judgement, Problem, ProblemKind
 from loop.core.state import IterationState
-from loop.core.verdict import Trial, deploy_failed
+from loop.core.verdict import Trial, deploy_failed, hook_failed
 from loop.core.verdict import judge as judged
 from loop.core.wording import open_operations
 from loop.perform.emit import Emit
@@ -25,10 +25,12 @@ def judge(action: JudgeIteration, setting: Setting, emit: Emit) -> None:
 
 def _not_deployed(it: IterationState, emit: Emit) -> Judgement | None:
     reasons = [f"{s.name}: {s.failure.reason}" for s in it.services.values() if s.failure]
-    if not reasons:
-        return None
     before = [i.judgement for i in emit.state.iterations[: it.number] if i.judgement]
-    return deploy_failed(emit.state.charter, reasons, previous=before[-1] if before else None)
+    previous = before[-1] if before else None
+    if reasons:
+        return deploy_failed(emit.state.charter, reasons, previous=previous)
+    hook = next((failed for failed in it.hook_failures if failed.hook.opens), None)
+    return hook_failed(emit.state.charter, hook.hook, hook.reason, previous=previous) if hook else None
 
 
 def _tested(it: IterationState, setting: Setting, emit: Emit) -> Judgement:

@@ -53,7 +53,7 @@ def plan(start: RunState, perform: Perform, known: Durations, *, journal: Journa
     )
 
 
-_LONG = frozenset({"BuildImage", "DeployRevision", "RunSuite"})
+_LONG = frozenset({"BuildImage", "DeployRevision", "RunSuite", "RunHook"})
 
 
 class _Foretelling:

@@ -85,6 +85,11 @@ class Setting:
         urls = {name: service.url for name, service in it.services.items()}
         return config.reveal(text, secrets=self.variables, urls=urls)
 
+    def told(self, state: RunState, it: IterationState) -> dict[str, str]:
+        """What suites and hooks find in their environment: the command's own, the services' addresses, the run."""
+        urls = {config.url_variable(name): service.url for name, service in it.services.items()}
+        return {**self.variables, **urls, "LOOP_RUN": state.name, "LOOP_ITERATION": str(it.number)}
+
     def environment(self, service: Service, it: IterationState) -> dict[str, str]:
         """The service's variables as they are deployed."""
         return {name: self.reveal(text, it) for name, text in service.env.items()}

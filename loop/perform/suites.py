@@ -143,12 +143,10 @@ def _revealed(suite: Suite, it: IterationState, setting: Setting) -> Suite:
 
 
 def _environment(suite: Suite, state: RunState, it: IterationState, setting: Setting) -> Mapping[str, str]:
-    urls = {f"LOOP_URL_{name.upper().replace('-', '_')}": s.url for name, s in it.services.items()}
     own = {name: setting.reveal_tested(text, it) for name, text in suite.env.items()}
     # equal node ids give equal trace ids within an attempt, also where a failed case is tried again in another process
     seed = f"{state.uid}-{it.number}-{suite.name}-{state.attempt('RunSuite', it.number, suite.name)}"
-    run = {"LOOP_RUN": state.name, "LOOP_ITERATION": str(it.number), "LOOP_TRACE_SEED": seed}
-    return {**setting.variables, **urls, **run, **own}
+    return {**setting.told(state, it), "LOOP_TRACE_SEED": seed, **own}
 
 
 def _evidence(raw: tuple[Path, ...], suite: Suite, emit: Emit, setting: Setting) -> tuple[Evidence, ...]:

@@ -53,6 +53,8 @@ def _steps(subject: Subject) -> Iterator[Line]:
     for service_state in subject.iteration.services.values():
         if service_state.failure:
             yield line("Repair ", Strong(service_state.name), f": {one_line(service_state.failure.reason, 160)}")
+    for failed in subject.iteration.hook_failures:
+        yield line("Mend the hook ", Strong(failed.hook), ", ", Code(failed.command), f": it {failed.reason}")
     if judgement:
         yield from _mend(judgement)
     if subject.last and (state.ended or state.interrupted or state.paused) and next_command(state):

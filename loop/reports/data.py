@@ -45,6 +45,7 @@ def _report(subject: Subject) -> dict[str, Any]:
         "services": {name: _service(service) for name, service in iteration.services.items()},
         "dependencies": plain(iteration.probes),
         "traffic": _traffic(subject),
+        "hooks": {hook.value: plain(finished) for hook, finished in iteration.hooks.items()},
         "suites": {name: _suite(suite) for name, suite in iteration.suites.items()},
         "known_issues": plain(state.charter.known_issues),
         "targets": _targets(subject),

@@ -82,7 +82,7 @@ def weak(subject: Subject) -> Iterator[Block]:
     """In one place what makes results worth less than they look; none of it changes a verdict."""
     suites = subject.iteration.suites.values()
     marked = [_marks(suite.name, suite.result.marks) for suite in suites if suite.result and suite.result.marks]
-    items = (*marked, *_passed_without(subject))
+    items = (*marked, *_passed_without(subject), *_after_failed(subject))
     if items:
         yield Heading(3, line("Weak evidence"))
         yield Paragraph(line("None of this changes the verdict; it says which results are worth a second look."))
@@ -102,6 +102,12 @@ def _passed_without(subject: Subject) -> Iterator[Bullet]:
     rest = (line(f"and {total - len(ids)} more"),) if total > len(ids) else ()
     title = "Passed without evidence (no request in a service's log, or done in under 2 ms)"
     yield Bullet(line(Strong(f"{title}: {total}")), (*(line(Code(each)) for each in ids), *rest))
+
+
+def _after_failed(subject: Subject) -> Iterator[Bullet]:
+    for failed in subject.iteration.hook_failures:
+        if failed.hook.closes:
+            yield Bullet(line("Hook ", Strong(failed.hook), f": {failed.reason}"))
 
 
 def logs_read(found: SuiteEvidence | None) -> tuple[Line, ...]:

@@ -91,7 +91,8 @@ def headline(subject: Subject) -> str:
     if judgement.verdict is Verdict.INVALID:
         return "invalid, no pass rate"
     if not judgement.deployed:
-        return "not run, the product did not come up"
+        failed = next((f.hook for f in subject.iteration.hook_failures if f.hook.opens), None)
+        return f"not run, the hook {failed} failed" if failed else "not run, the product did not come up"
     return _rates(judgement)
 
 

@@ -21,6 +21,7 @@ from loop.reports.document import (
     Table,
     line,
 )
+from loop.reports.hooks import hooks
 from loop.reports.subject import Subject, commit_mark
 from loop.reports.traffic import traffic_told
 
@@ -40,6 +41,7 @@ def stack(subject: Subject) -> Iterator[Block]:
     yield from _files(subject)
     yield from _services(subject)
     yield from _dependencies(subject)
+    yield from hooks(subject)
 
 
 def _files(subject: Subject) -> Iterator[Block]:

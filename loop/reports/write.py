@@ -20,6 +20,11 @@ def run_folder(reports: Path, environment: str, run: int) -> Path:
     return reports / environment / str(run)
 
 
+def report_file(reports: Path, environment: str, run: int, iteration: int) -> Path:
+    """The markdown report, once it is written."""
+    return run_folder(reports, environment, run) / f"iteration-{iteration}.md"
+
+
 def evidence_folder(reports: Path, environment: str, run: int, iteration: int) -> Path:
     """Below it, an `Evidence.path` is relative; the reports link to it as `evidence/<iteration>/<path>`."""
     return run_folder(reports, environment, run) / "evidence" / str(iteration)
@@ -32,7 +37,7 @@ def write_report(reports: Path, report: Report) -> Path:
     _ignore(reports)
     for suffix, text in ((".json", report.json), (".html", report.html), (".md", report.markdown)):
         _replace(folder / (stem + suffix), [text])
-    return folder / f"{stem}.md"
+    return report_file(reports, report.environment, report.run, report.iteration)
 
 
 def write_junit(reports: Path, environment: str, run: int, iteration: int, chunks: Iterable[str]) -> Path:

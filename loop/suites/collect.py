@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from loop import children
 from loop.core.environment import Suite
 from loop.core.model import Problem, ProblemKind
-from loop.suites import process
 from loop.suites.command_runner import listed
 from loop.suites.pytest_runner import run_pytest
 from loop.suites.report import Order, not_started
@@ -45,8 +45,8 @@ def missing_program(command: str, *, cwd: Path, env: Mapping[str, str], scratch:
     word = next((word for word in _words(command) if "=" not in word), "")
     if not _PLAIN.fullmatch(word):
         return ""  # an expansion, a subshell: only the shell itself could say
-    output = process.Output(scratch / "program.log", str, lambda _line: None)
-    ended = process.run(
+    output = children.Output(scratch / "program.log", str, lambda _line: None)
+    ended = children.run(
         ["sh", "-c", 'command -v -- "$0"', word], cwd=cwd, env=env, output=output, timeout=10.0, wait=time.sleep,
         on_child=lambda _child: None,
     )  # fmt: skip

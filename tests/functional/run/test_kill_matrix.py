@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from loop import cloud, config, emulator, source
-from loop.core.events import Event, RunResumed, RunStarted
+from loop.core.events import Event, HookFinished, RunResumed, RunStarted
 from loop.core.state import RunState
 from loop.engine import Engine, utc_now
 from loop.journal import Journal, Run, opened
@@ -40,15 +40,17 @@ class Crasher:
 
     at: int
     after: bool
+    of: type[Event] = Event
+    """Which events count."""
     seen: int = 0
     crashed: bool = False
 
-    def about_to(self, _event: Event) -> None:
-        if not self.after:
+    def about_to(self, event: Event) -> None:
+        if not self.after and isinstance(event, self.of):
             self._count()
 
-    def saw(self, _event: Event, _state: RunState) -> None:
-        if self.after:
+    def saw(self, event: Event, _state: RunState) -> None:
+        if self.after and isinstance(event, self.of):
             self._count()
 
     def case(self, *_: Any) -> None: ...
@@ -91,7 +93,7 @@ class Bench:
 @pytest.fixture
 def bench(
     make_stack: Callable[[str], Any], shared_emulator: cloud.Endpoints, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[Callable[[], Bench]]:
+) -> Iterator[Callable[..., Bench]]:
     made: list[Bench] = []
 
     def make(prepare: Callable[[Any], None] = lambda _stack: None) -> Bench:
@@ -275,6 +277,36 @@ def test_a_crash_anywhere_changes_nothing_of_who_serves(
 ) -> None:
     prepare, undisturbed = SCENES[scene]
     crash_and_resume(bench(prepare), at, after, undisturbed)
+
+
+HOOKS = ("before_deploy", "after_deploy", "before_suites", "after_suites")
+CALLED = [*(f"{hook} {k}" for k in (0, 1) for hook in HOOKS), "on_end 1"]
+
+
+@pytest.mark.parametrize(
+    ("at", "after"),
+    [
+        pytest.param(at, after, marks=() if at in (1, 4, 9) else pytest.mark.full)
+        for at in range(1, len(CALLED) + 1)
+        for after in (False, True)
+    ],
+)
+def test_a_crash_at_the_end_of_any_hook_changes_nothing_but_that_it_may_run_twice(
+    bench: Callable[..., Bench], at: int, after: bool, tmp_path: Path
+) -> None:
+    note = f"'echo $LOOP_HOOK $LOOP_ITERATION >> {tmp_path}/notes'"
+    hooks = "hooks:\n" + "".join(f"  {hook}: {note}\n" for hook in (*HOOKS, "on_end"))
+    made = bench(lambda stack: stack.write("configs/local.yaml", stack.read("configs/local.yaml") + hooks))
+    crasher = Crasher(at=at, after=after, of=HookFinished)
+    with pytest.raises(Crash):
+        made.drive(crasher)
+    state = made.drive(resumed=True)
+    twice = [CALLED[at - 1]] if not after else []
+    assert facts(made, state) == UNDISTURBED
+    assert (tmp_path / "notes").read_text().splitlines() == [*CALLED[:at], *twice, *CALLED[at:]]
+    assert not state.owes
+    assert all(not hook.reason for it in state.iterations for hook in it.hooks.values())
+    assert "Hooks:" in (made.setting.root / state.iterations[1].report).read_text()
 
 
 # for real

@@ -8,8 +8,6 @@ import pytest
 @pytest.mark.parametrize(
     ("more", "warned"),
     [
-        ("hooks: {before_deploy: ./m.sh}", "hooks.before_deploy: is accepted, but hooks do not run yet"),
-        ("hooks: {on_end: ./m.sh}", "hooks.on_end: is accepted, but hooks do not run yet"),
         ("services: {w: {source: w, access: public}}", "services.w.access: public is accepted, but"),
         ("suites: {s: {command: c, junit: j, retry_failed: 2}}", "suites.s.retry_failed: works with pytest: only"),
         ("suites: {s: {command: c, junit: j, python: p}}", "suites.s.python: belongs to pytest:"),
@@ -24,6 +22,7 @@ def test_a_key_that_does_nothing_is_warned_of(only: Any, more: str, warned: str)
     "more",
     [
         "hooks: {}",
+        "hooks: {before_deploy: ./m.sh, on_end: {command: ./m.sh, timeout: 1m}}",
         "services: {w: {source: w, access: keep}}",
         "suites: {s: {pytest: t, retry_failed: 2, python: p, trace: false}}",
         "suites: {s: {command: c, junit: j, retry_failed: 0, trace: true}}",

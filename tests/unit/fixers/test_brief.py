@@ -106,7 +106,7 @@ def test_the_keys_are_those_of_the_contract_and_json_can_carry_them() -> None:
     assert set(TOLD) == {
         "version", "run", "uid", "iteration", "environment", "title", "mission", "commit", "branch", "goal", "verdict",
         "rule", "reasons", "rates", "failures", "failures_omitted", "known_issues", "problems", "weakened",
-        "comparison", "services", "dependencies", "change", "attempts", "limits",
+        "comparison", "services", "dependencies", "hooks", "change", "attempts", "limits",
     }  # fmt: skip
     assert (TOLD["run"], TOLD["branch"], TOLD["commit"]) == ("local-7", "loop/local-7", "f" * 40)
     assert TOLD["rates"] == {"raw": "22/25", "adjusted": "22/24"}
