@@ -7,11 +7,12 @@ from loop.config.checks import url_variable
 from loop.config.frozen import frozen_changes, frozen_fingerprint
 from loop.config.layers import Read
 from loop.config.load import Loaded, environments, files, load, tree
-from loop.config.reveal import reveal, secrets
+from loop.config.reveal import encoded_in, reveal, secrets
 
 __all__ = [
     "Loaded",
     "Read",
+    "encoded_in",
     "environments",
     "files",
     "frozen_changes",

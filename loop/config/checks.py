@@ -191,10 +191,11 @@ def _collisions(root: Located) -> Iterator[Problem]:
 def _dependencies(root: Located) -> Iterator[Problem]:
     for name, dependency in _maps(root, "dependencies").items():
         path = ("dependencies", name)
-        yield from _one_of(dependency, path, "http", "tcp")
+        yield from _one_of(dependency, path, "http", "tcp", "postgres", "redis")
         expect = dependency.keys.get("expect")
-        if expect and "tcp" in dependency.keys:
-            yield Problem(expect.place, (*path, "expect"), "needs http:; a tcp: probe reads no answer")
+        other = next((key for key in ("tcp", "postgres", "redis") if key in dependency.keys), None)
+        if expect and other:
+            yield Problem(expect.place, (*path, "expect"), f"needs http:; a {other}: probe reads no keys of an answer")
 
 
 def _suites(root: Located) -> Iterator[Problem]:
@@ -235,12 +236,15 @@ def _fix(root: Located) -> Iterator[Problem]:
         yield from _one_of(fix, ("fix",), "command", "await")
 
 
-def _one_of(entry: Located, path: Path, first: str, second: str) -> Iterator[Problem]:
-    given = [entry.keys[key] for key in (first, second) if key in entry.keys]
+def _one_of(entry: Located, path: Path, *keys: str) -> Iterator[Problem]:
+    given = [key for key in keys if key in entry.keys]
     if not given:
-        yield Problem(entry.place, path, f"needs {first}: or {second}:")
-    elif len(given) == 2:
-        early, late = sorted(given, key=lambda value: (value.place.file == entry.place.file, value.place.line))
+        *others, last = (f"{key}:" for key in keys)
+        yield Problem(entry.place, path, f"needs {', '.join(others)} or {last}")
+    elif len(given) > 1:
+        first, second = given[:2]
+        values = (entry.keys[first], entry.keys[second])
+        early, late = sorted(values, key=lambda value: (value.place.file == entry.place.file, value.place.line))
         inherited = early.place.file != late.place.file
         drop = f"; null removes what {early.place.file} says" if inherited else ""
         yield Problem(late.place, path, f"takes {first}: or {second}:, not both{drop}")

@@ -69,7 +69,13 @@ def _platform(platform: models.Platform) -> core.PlatformTarget:
 
 def _dependency(key: str, dependency: models.Dependency) -> core.Dependency:
     return core.Dependency(
-        name=key, http=dependency.http, tcp=dependency.tcp, expect=dependency.expect, within=dependency.within
+        name=key,
+        http=dependency.http,
+        tcp=dependency.tcp,
+        postgres=dependency.postgres,
+        redis=dependency.redis,
+        expect=dependency.expect,
+        within=dependency.within,
     )
 
 

@@ -37,6 +37,8 @@ Endpoint = Annotated[
     shaped(r"google|emulator|[A-Za-z0-9_.-]+:\d{1,5}|\[[0-9a-f:]+\]:\d{1,5}", "expected google, emulator or host:port"),
 ]
 TcpAddress = Annotated[str, shaped(r"\S*(:\d{1,5}|\$\{\S+\})", "expected host:port")]
+PostgresAddress = Annotated[str, shaped(r"(postgres(ql)?://|\$\{)\S+", "expected a postgresql:// address")]
+RedisAddress = Annotated[str, shaped(r"(rediss?://|\$\{)\S+", "expected a redis:// or rediss:// address")]
 Awaited = Annotated[str, shaped("commit", "expected commit"), WithJsonSchema({"enum": ["commit"]})]
 Day = Annotated[str, shaped(r"\d{4}-\d{2}-\d{2}", "expected a day such as 2027-01-31")]
 
@@ -61,8 +63,16 @@ class Platform(Model):
 
 
 class Dependency(Model):
-    http: HttpAddress | None = Field(None, description="Address that must answer below 400; this or tcp:.")
-    tcp: TcpAddress | None = Field(None, description="host:port that must accept a connection; this or http:.")
+    http: HttpAddress | None = Field(
+        None, description="Address that must answer below 400; this, tcp:, postgres: or redis:."
+    )
+    tcp: TcpAddress | None = Field(None, description="host:port that must accept a connection.")
+    postgres: PostgresAddress | None = Field(
+        None, description="postgresql://USER:PASSWORD@HOST/DATABASE that must answer SELECT 1; needs `loop[postgres]`."
+    )
+    redis: RedisAddress | None = Field(
+        None, description="redis://USER:PASSWORD@HOST:6379/0 that must answer PING; rediss:// speaks TLS."
+    )
     expect: dict[str, Written] = Field(
         default_factory=dict, description="Keys of the JSON answer and the values that they must have."
     )

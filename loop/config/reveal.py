@@ -1,8 +1,10 @@
 """`${secret:VAR}` and `${services.X.url}` become values here, at the last moment; nothing here is written anywhere."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from functools import partial
+from urllib.parse import quote
 
 from loop.config.substitute import REFERENCE, secret_problem
 from loop.core.environment import Environment
@@ -20,16 +22,26 @@ def secrets(environment: Environment, variables: Mapping[str, str]) -> dict[str,
     return {name: variables[name] for name in names}
 
 
-def reveal(text: str, *, secrets: Mapping[str, str], urls: Mapping[str, str]) -> str:
-    """Fill both kinds of references; `urls` maps the services' names as the configuration has them to addresses."""
+def reveal(
+    text: str, *, secrets: Mapping[str, str], urls: Mapping[str, str], encode: Callable[[str], str] = str
+) -> str:
+    """Fill both kinds of references; `urls` maps the services' names as the configuration has them to addresses.
+
+    `encode`: what becomes of a secret's value on its way in.
+    """
 
     def fill(match: re.Match[str]) -> str:
         known, name = (secrets, match["secret"]) if match["secret"] else (urls, match["service"])
         if name not in known:
             raise ConfigError([f"{match[0]} is not known here"], where=match[0])
-        return known[name]
+        return encode(known[name]) if match["secret"] else known[name]
 
     return REFERENCE.sub(fill, text)
+
+
+def encoded_in(address: str) -> Callable[[str], str]:
+    """How secrets stand in an address: percent-encoded in a part of it; one that is all of it is an address already."""
+    return str if REFERENCE.fullmatch(address) else partial(quote, safe="")
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -140,7 +140,12 @@ def _stopped_short(it: IterationState) -> bool:
     """The product did not come up, or the results could not be believed: no suite is worth its time."""
     broken = any(s.failure or s.unverified for s in it.services.values())
     broken = broken or any(failed.hook.opens for failed in it.hook_failures)
-    return broken or it.setup_problem is not None or any(not p.reachable for p in it.probes.values())
+    return broken or it.setup_problem is not None or _dependency_missing(it)
+
+
+def _dependency_missing(it: IterationState) -> bool:
+    """Once all are known, so that whoever mends one hears of the others."""
+    return all(d.name in it.probes for d in it.dependencies) and any(not p.reachable for p in it.probes.values())
 
 
 def _service(it: IterationState, service: Service) -> Action | None:

@@ -139,11 +139,13 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependency:
-    """Something the services need and loop does not deploy; exactly one of `http`, `tcp` is given."""
+    """Something the services need and loop does not deploy; exactly one of the addresses is given."""
 
     name: str
     http: str | None = None
     tcp: str | None = None
+    postgres: str | None = None
+    redis: str | None = None
     expect: dict[str, str] = field(default_factory=dict)
     within: float = 10.0
 

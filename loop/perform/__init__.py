@@ -28,7 +28,7 @@ from loop.core.actions import (
     WriteReport,
 )
 from loop.errors import LoopError
-from loop.perform import deploy, end, evidence, hooks, judge, report, sources, suites, traffic
+from loop.perform import dependencies, deploy, end, evidence, hooks, judge, report, sources, suites, traffic
 from loop.perform.emit import Emit
 from loop.perform.fix import fix
 from loop.perform.setting import Setting
@@ -102,7 +102,7 @@ def _against_the_stack(
         case RunHook():
             hooks.run(action, setting, emit)
         case ProbeDependency():
-            suites.probe_dependency(action, setting, emit)
+            dependencies.probe(action, setting, emit)
         case RunSuite():
             suites.run(action, setting, emit)
         case CheckServing():

@@ -80,10 +80,14 @@ class Setting:
         urls = {s.name: platform.url(s) for s in it.definitions}
         return config.reveal(text, secrets=self.variables, urls=urls)
 
-    def reveal_tested(self, text: str, it: IterationState) -> str:
+    def reveal_tested(self, text: str, it: IterationState, *, encode: Callable[[str], str] = str) -> str:
         """As `reveal`, but with the addresses that the iteration tests: those of its candidates."""
         urls = {name: service.url for name, service in it.services.items()}
-        return config.reveal(text, secrets=self.variables, urls=urls)
+        return config.reveal(text, secrets=self.variables, urls=urls, encode=encode)
+
+    def reveal_address(self, text: str, it: IterationState) -> str:
+        """As `reveal_tested`; a secret within an address may hold any character."""
+        return self.reveal_tested(text, it, encode=config.encoded_in(text))
 
     def told(self, state: RunState, it: IterationState) -> dict[str, str]:
         """What suites and hooks find in their environment: the command's own, the services' addresses, the run."""

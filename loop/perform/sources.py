@@ -14,6 +14,7 @@ from loop.core.model import Change, Problem, ProblemKind
 from loop.core.state import IterationState, RunState
 from loop.core.traffic import confirmation, confirmation_due
 from loop.errors import ConfigError
+from loop.perform.dependencies import drivers
 from loop.perform.emit import Emit
 from loop.perform.setting import Setting
 
@@ -27,6 +28,7 @@ def resolve(action: ResolveSource, setting: Setting, emit: Emit) -> None:
     start = _confirming(confirmed) if confirmed else _starting_point(state, repo)
     environment = environment_at(state.environment, start.commit, setting)
     setting.learn_secrets(environment)
+    drivers(environment.dependencies)
     details = source.details(repo, start.commit, setting.redact)
     emit(
         IterationStarted(

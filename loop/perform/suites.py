@@ -1,19 +1,15 @@
-"""Against the deployed stack: probe what it depends on, and run a suite."""
+"""Against the deployed stack: run a suite."""
 
-import http.client
-import json
 import shutil
-import socket
 import time
-import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from loop import guard
-from loop.core.actions import ProbeDependency, RunSuite
-from loop.core.environment import Dependency, Suite
-from loop.core.events import ChildStarted, DependencyProbed, SuiteFinished
+from loop.core.actions import RunSuite
+from loop.core.environment import Suite
+from loop.core.events import ChildStarted, SuiteFinished
 from loop.core.model import PASSING, UNCOUNTED, Case, Evidence, Failing, Outcome
 from loop.core.signatures import signature
 from loop.core.state import IterationState, RunState
@@ -71,22 +67,6 @@ def run(action: RunSuite, setting: Setting, emit: Emit) -> None:
         ),
         cases=rows.waiting,
         batch=batch,
-    )
-
-
-def probe_dependency(action: ProbeDependency, setting: Setting, emit: Emit) -> None:
-    it = emit.state.iteration(action.iteration)
-    dependency = next(d for d in it.dependencies if d.name == action.dependency)
-    began = time.monotonic()
-    trouble = _tried(dependency, it, setting, emit)
-    emit(
-        DependencyProbed(
-            iteration=it.number,
-            dependency=dependency.name,
-            reachable=not trouble,
-            detail=setting.redact(trouble),
-            seconds=time.monotonic() - began,
-        )
     )
 
 
@@ -159,48 +139,3 @@ def _evidence(raw: tuple[Path, ...], suite: Suite, emit: Emit, setting: Setting)
         name = path.name if path.name not in {p.name for p in raw[:number]} else f"{number}-{path.name}"
         kept.append(write_evidence(folder, f"{suite.name}-{emit.attempt}-{name}", text))
     return tuple(kept)
-
-
-def _tried(dependency: Dependency, it: IterationState, setting: Setting, emit: Emit) -> str:
-    """What is wrong with it; empty when it was reached. Tried until it answers or its time is up."""
-    attempt = _reached(dependency, it, setting)
-    until = time.monotonic() + dependency.within
-    while (trouble := attempt()) and time.monotonic() < until:
-        emit.wait(0.2)
-    return trouble
-
-
-def _reached(dependency: Dependency, it: IterationState, setting: Setting) -> Callable[[], str]:
-    if dependency.tcp:
-        host, _, port = setting.reveal_tested(dependency.tcp, it).rpartition(":")
-        return lambda: _connected(host.strip("[]"), int(port))
-    url = setting.reveal_tested(dependency.http or "", it)
-    expect = {key: setting.reveal_tested(text, it) for key, text in dependency.expect.items()}
-    return lambda: _expected(url, expect)
-
-
-def _connected(host: str, port: int) -> str:
-    try:
-        socket.create_connection((host, port), timeout=2.0).close()
-    except OSError as error:
-        return f"{host}:{port}: {error.strerror or error}"
-    return ""
-
-
-def _expected(url: str, expect: Mapping[str, str]) -> str:
-    try:
-        with urllib.request.urlopen(url, timeout=5.0) as answer:  # noqa: S310 - config admits http(s) only
-            body = answer.read(65_536)
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        return f"{url}: {error}"
-    return _differs(url, body, expect) if expect else ""
-
-
-def _differs(url: str, body: bytes, expect: Mapping[str, str]) -> str:
-    try:
-        document = json.loads(body)
-    except ValueError:
-        return f"{url} answered no JSON, expected {dict(expect)}"
-    found = {key: document.get(key) if isinstance(document, dict) else None for key in expect}
-    wrong = [f"{key} is {found[key]}, expected {value}" for key, value in expect.items() if str(found[key]) != value]
-    return f"{url}: {'; '.join(wrong)}" if wrong else ""

@@ -136,14 +136,14 @@ def test_suites(only: Any, suite: str, sentences: list[str]) -> None:
 @pytest.mark.parametrize(
     ("more", "sentences"),
     [
-        ("dependencies: {d: {}}", ["4: dependencies.d: needs http: or tcp:"]),
+        ("dependencies: {d: {}}", ["4: dependencies.d: needs http:, tcp:, postgres: or redis:"]),
         (
             "dependencies:\n  d:\n    tcp: 'a:1'\n    http: http://a",
             ["7: dependencies.d: takes http: or tcp:, not both"],
         ),
         (
             "dependencies: {d: {tcp: 'a:1', expect: {a: b}}}",
-            ["4: dependencies.d.expect: needs http:; a tcp: probe reads no answer"],
+            ["4: dependencies.d.expect: needs http:; a tcp: probe reads no keys of an answer"],
         ),
         ("targets: {t: {below: 1}}", ["4: targets.t: needs requests: or property:"]),
         (

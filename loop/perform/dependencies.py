@@ -1,0 +1,108 @@
+"""Is what the services need there? Asked before test time is spent: a suite against a dead database says nothing.
+
+A dependency is tried until it answers or its time is up; one that does not is recorded, for no commit brings it back.
+"""
+
+import http.client
+import json
+import socket
+import time
+import urllib.request
+from collections.abc import Callable, Iterable, Mapping
+
+from loop.core.actions import ProbeDependency
+from loop.core.environment import Dependency
+from loop.core.events import DependencyProbed
+from loop.core.state import IterationState
+from loop.errors import UsageError
+from loop.perform.databases import Answer, ping, select_one
+from loop.perform.emit import Emit
+from loop.perform.setting import Setting
+
+PAUSE = 0.2
+"""Seconds between two attempts."""
+
+
+def probe(action: ProbeDependency, setting: Setting, emit: Emit) -> None:
+    it = emit.state.iteration(action.iteration)
+    dependency = next(d for d in it.dependencies if d.name == action.dependency)
+    began = time.monotonic()
+    found = _tried(dependency, it, setting, emit)
+    emit(
+        DependencyProbed(
+            iteration=it.number,
+            dependency=dependency.name,
+            reachable=found.good,
+            detail=setting.redact(found.detail),
+            seconds=time.monotonic() - began,
+        )
+    )
+
+
+def drivers(dependencies: Iterable[Dependency]) -> None:
+    """Found out before anything is built: a UsageError where a client that a probe needs is not installed."""
+    asked = next((d.name for d in dependencies if d.postgres), None)
+    if asked is None:
+        return
+    try:
+        import psycopg  # noqa: F401 - whether it can be imported is the question: it also needs libpq
+    except ImportError as error:
+        raise UsageError(
+            "a postgres: probe needs psycopg, which can not be imported here",
+            where=f"dependencies.{asked}",
+            hint="pip install 'loop[postgres]'",
+        ) from error
+
+
+def _tried(dependency: Dependency, it: IterationState, setting: Setting, emit: Emit) -> Answer:
+    attempt = _attempt(dependency, it, setting)
+    until = time.monotonic() + dependency.within
+    while not (found := attempt()).good and time.monotonic() < until:
+        emit.wait(PAUSE)
+    return found
+
+
+def _attempt(dependency: Dependency, it: IterationState, setting: Setting) -> Callable[[], Answer]:
+    if dependency.postgres:
+        postgres = setting.reveal_address(dependency.postgres, it)
+        return lambda: select_one(postgres)
+    if dependency.redis:
+        redis = setting.reveal_address(dependency.redis, it)
+        return lambda: ping(redis)
+    if dependency.tcp:
+        host, _, port = setting.reveal_tested(dependency.tcp, it).rpartition(":")
+        return lambda: _connected(host.strip("[]"), int(port))
+    url = setting.reveal_tested(dependency.http or "", it)
+    expect = {key: setting.reveal_tested(text, it) for key, text in dependency.expect.items()}
+    return lambda: _answered(url, expect)
+
+
+def _connected(host: str, port: int) -> Answer:
+    try:
+        socket.create_connection((host, port), timeout=2.0).close()
+    except OSError as error:
+        return Answer(good=False, detail=f"{host}:{port}: {error.strerror or error}")
+    return Answer(good=True, detail="accepts connections")
+
+
+def _answered(url: str, expect: Mapping[str, str]) -> Answer:
+    try:
+        with urllib.request.urlopen(url, timeout=5.0) as answer:  # noqa: S310 - config admits http(s) only
+            body, status = answer.read(65_536), answer.status
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return Answer(good=False, detail=f"{url}: {error}")
+    wrong = _differs(body, expect) if expect else ""
+    if wrong:
+        return Answer(good=False, detail=f"{url}: {wrong}")
+    as_wanted = "".join(f", {key} is {value}" for key, value in expect.items())
+    return Answer(good=True, detail=f"HTTP {status}{as_wanted}")
+
+
+def _differs(body: bytes, expect: Mapping[str, str]) -> str:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return f"answered no JSON, expected {dict(expect)}"
+    found = {key: document.get(key) if isinstance(document, dict) else None for key in expect}
+    wrong = [f"{key} is {found[key]}, expected {value}" for key, value in expect.items() if str(found[key]) != value]
+    return "; ".join(wrong)
