@@ -9,7 +9,7 @@ import traceback
 
 import typer
 
-from loop.cli import baseline, config, doctor, emulator, flaky, init, known, look, results, run, traffic
+from loop.cli import baseline, config, doctor, emulator, flaky, init, known, logs, look, results, run, traffic
 from loop.errors import ConfigError, LoopError
 
 COLLECT_EVERY = 50_000
@@ -33,6 +33,7 @@ app.command()(look.status)
 app.command()(look.history)
 app.command()(look.show)
 app.command()(look.report)
+app.command()(logs.logs)
 app.command()(results.results)
 app.command()(flaky.flaky)
 app.add_typer(

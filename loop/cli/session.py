@@ -317,7 +317,7 @@ def resumable(name: str | None, environment: str | None) -> tuple[str, str]:
 def _chosen(journal: Journal, name: str | None, environment: str | None) -> tuple[str, str]:
     run = _newest(journal, name, environment)
     state = journal.state(run)
-    if state.ended and state.ended.ending is Ending.UNPROMOTED:
+    if state.ended and state.ended.ending is Ending.UNPROMOTED and not state.owes:
         raise UsageError(f"{run.name} waits for promotion", hint=f"loop promote {run.name}")
     if state.ended and state.ended.exit_code == _MET and not state.owes:
         raise UsageError(f"{run.name} met its goal: nothing to resume", hint=f"loop run --env {run.environment}")

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 
 from loop.cloud.calls import CALL_TIMEOUT, patiently, poll
 from loop.cloud.conversions import instant
-from loop.cloud.values import Request, Written
+from loop.cloud.values import Logged, Request, Written
 from loop.cloud.wire import Wire
 from loop.errors import Wait
 
@@ -101,6 +101,22 @@ class Logs:
         entries = self._read(query, "timestamp asc", None, f"reading the log of build {build}", wait)
         return tuple(_text(entry) for entry in entries)[skip:]
 
+    def recent(
+        self,
+        service: str,
+        revision: str,
+        *,
+        since: datetime,
+        requests: bool,
+        limit: int,
+        wait: Wait = time.sleep,
+    ) -> tuple[Logged, ...]:
+        """The last `limit` entries of a service (or of one revision), oldest first; with `requests` those too."""
+        logs = (*OUTPUT_LOGS, REQUEST_LOG) if requests else OUTPUT_LOGS
+        query = self._query(logs, service, revision, since, None)
+        entries = self._read(query, "timestamp desc", limit, f"reading the log of {service}", wait)
+        return tuple(logged_from_entry(entry) for entry in reversed(entries))
+
     def _read(self, query: list[str], order: str, limit: int | None, what: str, wait: Wait) -> "list[LogEntry]":
         from google.cloud.logging_v2.types import ListLogEntriesRequest
 
@@ -169,6 +185,26 @@ def written_from_entry(entry: "LogEntry") -> Written:
         severity=LogSeverity.Name(entry.severity) if entry.severity else "",
         trace=entry.trace.rpartition("/")[2],
     )
+
+
+def logged_from_entry(entry: "LogEntry") -> Logged:
+    from google.logging.type.log_severity_pb2 import LogSeverity
+
+    at = instant(entry.timestamp)
+    assert at is not None, "Cloud Logging stamps every entry"
+    return Logged(
+        at=at,
+        id=entry.insert_id,
+        revision=entry.resource.labels["revision_name"],
+        severity=LogSeverity.Name(entry.severity),
+        text=_asked(entry) if entry.http_request.request_method else _text(entry),
+    )
+
+
+def _asked(entry: "LogEntry") -> str:
+    asked = request_from_entry(entry)
+    took = "" if asked.seconds is None else f", {asked.seconds * 1000:.0f} ms"
+    return f"{asked.method} {asked.url} - {asked.status}{took}"
 
 
 def _text(entry: "LogEntry") -> str:

@@ -25,6 +25,7 @@ from loop.cloud.values import (
     Built,
     Created,
     Endpoints,
+    Logged,
     Mark,
     Observed,
     Order,
@@ -176,6 +177,13 @@ class Platform:
     ) -> tuple[Written, ...]:  # fmt: skip
         """The first entries that the revision's own process wrote in that time, oldest first."""
         return self._logs.entries(service.service, revision, since=since, until=until, limit=limit, wait=wait)
+
+    def recent(
+        self, service: Service, revision: str = "", *, since: datetime, requests: bool, limit: int,
+        wait: Wait = time.sleep,
+    ) -> tuple[Logged, ...]:  # fmt: skip
+        """The last entries of the service's logs, oldest first, for people to read."""
+        return self._logs.recent(service.service, revision, since=since, requests=requests, limit=limit, wait=wait)
 
     def requests(
         self, service: Service, *,

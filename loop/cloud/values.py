@@ -169,3 +169,17 @@ class Request:
     trace: str = ""
     """32 hex digits; empty where the request carried none."""
     size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """One entry of a service's logs, for people to read."""
+
+    at: datetime
+    id: str
+    """With the time, unlike any other entry's of the log."""
+    revision: str
+    severity: str
+    """Cloud Logging's name of it; `DEFAULT` where the entry has none."""
+    text: str
+    """What was written, or the request in a line: method, path, status, time."""
