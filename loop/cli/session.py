@@ -231,7 +231,10 @@ class Session:
         if state.charter.platform.emulated:
             setting.redact.learn(emulator.local_secrets(self._repo.root / state.charter.platform.state))
         if state.current:
-            setting.learn_secrets(Environment(charter=state.charter, services=state.current.definitions))
+            now = state.current
+            setting.learn_secrets(
+                Environment(charter=state.charter, services=now.definitions, dependencies=now.dependencies)
+            )
         return setting
 
 

@@ -91,7 +91,7 @@ class Setting:
 
     def told(self, state: RunState, it: IterationState) -> dict[str, str]:
         """What suites and hooks find in their environment: the command's own, the services' addresses, the run."""
-        urls = {config.url_variable(name): service.url for name, service in it.services.items()}
+        urls = {config.url_variable(name): service.url for name, service in it.services.items() if service.url}
         return {**self.variables, **urls, "LOOP_RUN": state.name, "LOOP_ITERATION": str(it.number)}
 
     def environment(self, service: Service, it: IterationState) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from loop.core.events import HookFinished
-from loop.core.wording import duration
+from loop.core.wording import duration, resume_command
 from loop.reports.document import Block, Bullet, Bullets, Code, Output, Paragraph, Strong, line
 from loop.reports.subject import Subject, evidence_link
 
@@ -14,7 +14,8 @@ def hooks(subject: Subject) -> Iterator[Block]:
         yield Paragraph(line("Hooks:"))
         yield Bullets(tuple(_called(subject, hook) for hook in called))
     if subject.last and subject.state.interrupted and subject.state.owes:
-        yield Paragraph(line("The hook ", Strong("on_end"), " was interrupted."))
+        again = Code(resume_command(subject.state))
+        yield Paragraph(line("The hook ", Strong("on_end"), " was interrupted; ", again, " calls it again."))
     for hook in called:
         if hook.reason and hook.log:
             text = "\n".join(hook.log)

@@ -173,7 +173,7 @@ def test_ctrl_c_stops_a_hook_and_resume_calls_it_again(
     child.stdout.close()
     child.stderr.close()
     nothing_runs(stack.root)
-    assert "The hook **on_end** was interrupted." in stack.report(1, 0)
+    assert "The hook **on_end** was interrupted; `loop resume local-1` calls it again." in stack.report(1, 0)
     assert "loop resume local-1" in stack.loop("status").stdout
     resumed = stack.loop("resume", "--env", "local")
     assert resumed.returncode == 0, resumed.stderr
