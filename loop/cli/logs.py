@@ -13,6 +13,7 @@ from loop.errors import UsageError
 
 if TYPE_CHECKING:
     from loop.cloud import Logged
+    from loop.cloud.following import Read
     from loop.core.environment import Environment, Service
     from loop.perform.setting import Mask
     from loop.source import Repository
@@ -36,7 +37,6 @@ def logs(
 ) -> None:
     """What a service wrote lately, oldest first: time, severity, revision, text."""
     from loop.cli.session import connector, repository
-    from loop.cloud.following import following
     from loop.engine import utc_now
     from loop.perform.setting import Mask
 
@@ -45,28 +45,35 @@ def logs(
     environment = _environment(env, repo)
     wanted = _service(service, environment)
     redact = Mask()
+    _learn(redact, environment)
     with ExitStack() as stack:
-        _learn(redact, environment)
         platform = connector(environment.charter.platform, repo, stack)()
 
         def read(since: datetime, most: int) -> "tuple[Logged, ...]":
             return platform.recent(wanted, revision, since=since, requests=requests, limit=most)
 
-        shown = _Shown(redact)
         try:
             found = read(begin, lines)
-            shown.show(found)
             if not found:
                 of = f"{service} ({revision})" if revision else service
                 sys.stderr.write(f"no line of {of} in the last {since}\n")
-            for look in following(read, begin, found, most=MOST, wait=time.sleep) if follow else ():
-                if look.cut_before:
-                    sys.stderr.write(f"too many lines at once: those before {look.cut_before:%H:%M:%S} are left out\n")
-                shown.show(look.entries)
+            _print(found, read if follow else None, begin, redact)
         except KeyboardInterrupt:
             pass  # how --follow ends
         except BrokenPipeError:  # whoever reads has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print(found: "tuple[Logged, ...]", read: "Read | None", begin: datetime, redact: "Mask") -> None:
+    """What was found; with `read`, what comes after it too, for ever."""
+    from loop.cloud.following import following
+
+    shown = _Shown(redact)
+    shown.show(found)
+    for look in following(read, begin, found, most=MOST, wait=time.sleep) if read else ():
+        if look.cut_before:
+            sys.stderr.write(f"too many lines at once: those before {look.cut_before:%H:%M:%S} are left out\n")
+        shown.show(look.entries)
 
 
 class _Shown:
@@ -77,9 +84,11 @@ class _Shown:
 
     def show(self, entries: "tuple[Logged, ...]") -> None:
         from loop.console.loglines import log_lines
+        from loop.core.wording import printable
 
         for entry in entries:
-            text = "\n".join(map(self._redact, entry.text.split("\n")))
+            # colours go first: one may stand in the middle of a secret
+            text = "\n".join(map(self._redact, printable(entry.text).split("\n")))
             for line in log_lines(entry.at, entry.severity, entry.revision, text):
                 sys.stdout.write(f"{line}\n")
         sys.stdout.flush()

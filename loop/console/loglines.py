@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from loop.core.wording import printable
-
 
 def log_lines(at: datetime, severity: str, revision: str, text: str) -> Iterator[str]:
+    """`text`: printable, and redacted after it was made so."""
     head = f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z {severity:<8} {revision}"
-    for line in printable(text).split("\n"):
+    for line in text.split("\n"):
         yield f"{head}  {line}".rstrip()
