@@ -1,5 +1,5 @@
 """The few REST methods (rest.py), and what Google's APIs have no word for: addresses that are reserved before a
-deployment, and faults that tests set.
+deployment, the key file of the one account, and faults that tests set.
 
 Plain HTTP with JSON on a loopback port of its own; `docs/emulator.md` describes each call.
 """
@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,13 +25,21 @@ Answer = dict[str, Any]
 
 
 class Admin:
-    def __init__(self, url: Callable[[str], str], rest: Rest, faults: Faults, offered: Iterable[str]) -> None:
+    def __init__(
+        self,
+        url: Callable[[str], str],
+        key_file: Callable[[], Path],
+        rest: Rest,
+        faults: Faults,
+        offered: Iterable[str],
+    ) -> None:
         self._url = url
         self._rest = rest
         self._faults = faults
         self._offered = tuple(offered)
         self._calls: dict[tuple[str, str], Callable[[dict[str, str], bytes], Answer]] = {
             ("GET", "/urls"): self._reserve,
+            ("GET", "/account"): lambda *_: {"key_file": str(key_file())},
             ("GET", "/faults"): lambda *_: {"faults": faults.listed()},
             ("POST", "/faults"): self._set_faults,
             ("DELETE", "/faults"): self._clear_faults,
@@ -64,7 +73,8 @@ class Admin:
         if call is None:
             offered = ", ".join(" ".join(each) for each in self._calls)
             return 404, {"error": f"{head.start[0]} {url.path} is not offered; {offered} are"}
-        return 200, call({key: values[-1] for key, values in parse_qs(url.query).items()}, body)
+        asked = {key: values[-1] for key, values in parse_qs(url.query).items()}
+        return 200, await asyncio.to_thread(call, asked, body)  # keys take their time, and the router waits for none
 
     def _reserve(self, asked: dict[str, str], _: bytes) -> Answer:
         parent = f"projects/{asked.get('project', '')}/locations/{asked.get('region', '')}"

@@ -11,7 +11,8 @@ import contextlib
 from http import HTTPStatus
 
 from loop.emulator.exchange import Exchange
-from loop.emulator.heads import Head, copy_body, copy_until_end, encode, read_head, without_hops
+from loop.emulator.heads import Fields, Head, copy_body, copy_until_end, encode, read_head, without_hops
+from loop.emulator.issuer import Refusal, without_signature
 
 BODY_GRACE = 0.05
 """Seconds that an answer waits for the rest of the request's body to be passed on."""
@@ -72,6 +73,21 @@ async def _linger(body: "asyncio.Future[None]", reader: asyncio.StreamReader, wr
     body.cancel()
     with contextlib.suppress(asyncio.CancelledError, ConnectionError, asyncio.IncompleteReadError):
         await body
+    await _throw_away(reader, writer)
+
+
+async def turn_away(
+    exchange: Exchange, refused: Refusal, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """A caller that may not pass; it may be sending still."""
+    answer(writer, refused.status, refused.text, refused.fields)
+    await writer.drain()
+    if exchange.head.chunked or exchange.head.length:
+        await _throw_away(reader, writer)
+
+
+async def _throw_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """What the client still sends."""
     if writer.can_write_eof():
         writer.write_eof()
     with contextlib.suppress(TimeoutError, ConnectionError):
@@ -134,7 +150,7 @@ async def _both_ways(
 
 
 def _request_head(exchange: Exchange) -> bytes:
-    head = exchange.head
+    head = without_signature(exchange.head)
     fields = list(without_hops(head))
     if head.upgrade:
         fields += [("Connection", "Upgrade"), ("Upgrade", head.get("upgrade"))]
@@ -154,12 +170,13 @@ def _request_head(exchange: Exchange) -> bytes:
     return encode(" ".join(head.start), tuple(fields))
 
 
-def answer(writer: asyncio.StreamWriter, status: int, text: str) -> None:
+def answer(writer: asyncio.StreamWriter, status: int, text: str, more: Fields = ()) -> None:
     """The router's own answer, after which it closes the connection."""
     body = f"{text}\n".encode()
     fields = (
         ("content-type", "text/plain; charset=utf-8"),
         ("content-length", str(len(body))),
         ("connection", "close"),
+        *more,
     )
     writer.write(encode(f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", fields) + body)

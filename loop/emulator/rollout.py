@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 
+from loop.emulator.access import audiences
 from loop.emulator.desired import (
     FAILED,
     SUCCEEDED,
@@ -80,6 +81,12 @@ class Rollouts:
         """Routes of every service as they were; no process is started before it is asked for."""
         for service in self._store.every(Kind.SERVICE, Service):
             self._route(service)
+
+    def reroute(self, name: str) -> None:
+        """Within a change: let the router know who may call the service now."""
+        service = self._store.get(Kind.SERVICE, name, Service)
+        if service is not None:
+            self._router.admit(name, audiences(self._store, service))
 
     def _run(self, rollout: Rollout) -> None:
         with self._turns[rollout.service]:
@@ -178,10 +185,11 @@ class Rollouts:
             for status in service.traffic_statuses
             if status.percent
         )
-        self._router.route(key_of(name), route_of(service, split))
+        asked = audiences(self._store, service)
+        self._router.route(key_of(name), route_of(service, split, asked))
         for tag, short in tagged.items():
             whole = (Target(revision=name.revision(short), percent=100),)
-            self._router.route(key_of(name, tag), route_of(service, whole))
+            self._router.route(key_of(name, tag), route_of(service, whole, asked))
         self._drop_tags(service, set(tagged))
         reachable = {target.revision for target in split} | {name.revision(short) for short in tagged.values()}
         named = reachable | {name.revision(status.revision or latest) for status in service.traffic_statuses}
@@ -211,6 +219,7 @@ class Rollouts:
                     self._instances.stop(revision.name)
                     self._store.delete(Kind.REVISION, revision.name)
                 self._store.delete(Kind.SERVICE, name)
+                self._store.delete(Kind.POLICY, name)
                 service.reconciling = False
                 service.delete_time.GetCurrentTime()
                 self._operations.finish(operation, service)

@@ -10,16 +10,17 @@ import random
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from loop.emulator.exchange import Exchange, begin, log_entry
 from loop.emulator.failures import StartFailed
 from loop.emulator.heads import LARGEST_HEAD, BadHead, Head, read_head
 from loop.emulator.instances import Instance, Instances
+from loop.emulator.issuer import Refusal
 from loop.emulator.logs import Logs
 from loop.emulator.names import ServiceName, service_name
-from loop.emulator.relay import answer, relay
+from loop.emulator.relay import answer, relay, turn_away
 
 UNAVAILABLE = "The request failed because the response was malformed or the connection to the instance had an error."
 
@@ -36,6 +37,8 @@ class Route:
     targets: tuple[Target, ...]
     seconds: float = 300.0
     """Request timeout of the service's template."""
+    audiences: frozenset[str] | None = None
+    """What a caller's token must be made out to; None: everyone may call."""
 
     def pick(self) -> str:
         weights = [target.percent for target in self.targets]
@@ -43,10 +46,14 @@ class Route:
 
 
 class Router:
-    def __init__(self, logs: Logs, instances: Instances, revision: Callable[[str], Any]) -> None:
+    def __init__(
+        self, logs: Logs, instances: Instances, revision: Callable[[str], Any],
+        refusal: Callable[[Head, frozenset[str]], Refusal | None],
+    ) -> None:  # fmt: skip
         self._logs = logs
         self._instances = instances
         self._revision = revision
+        self._refusal = refusal
         self._routes: dict[str, Route] = {}
         self._loop = asyncio.get_running_loop()
         self._starters = ThreadPoolExecutor(32, thread_name_prefix="scale-from-zero")
@@ -58,6 +65,12 @@ class Router:
             self._routes.pop(key, None)
         else:
             self._routes[key] = route
+
+    def admit(self, name: str, audiences: frozenset[str] | None) -> None:
+        """From any thread: who may call the service of that full name, at all its addresses; the next request already."""
+        for key, route in list(self._routes.items()):
+            if key.partition("#")[0] == name:
+                self._routes[key] = replace(route, audiences=audiences)
 
     def listen(self, key: str, listening: socket.socket) -> None:
         """From any thread; `key` is a reservation (see `ports.key_of`)."""
@@ -97,7 +110,12 @@ class Router:
             return False
         exchange = begin(key, head, writer)
         exchange.revision = route.pick() if route.targets else ""
+        refused = None if route.audiences is None else self._refusal(head, route.audiences)
         try:
+            if refused is not None:
+                exchange.status = refused.status
+                await turn_away(exchange, refused, reader, writer)
+                return False
             async with asyncio.timeout(route.seconds):
                 return await self._pass_on(exchange, reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, BadHead, TimeoutError) as error:
@@ -157,6 +175,6 @@ async def _ended(instance: Instance) -> None:
         await asyncio.sleep(0.02)
 
 
-def route_of(service: Any, targets: tuple[Target, ...]) -> Route:
+def route_of(service: Any, targets: tuple[Target, ...], audiences: frozenset[str] | None) -> Route:
     seconds = service.template.timeout.ToTimedelta().total_seconds() or 300.0
-    return Route(service=service_name(service.name), targets=targets, seconds=seconds)
+    return Route(service=service_name(service.name), targets=targets, seconds=seconds, audiences=audiences)

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
+from loop.emulator.access import Policies
 from loop.emulator.admin import Admin
 from loop.emulator.attach import ENDPOINTS, Endpoints
 from loop.emulator.builds import Builds
@@ -24,6 +25,7 @@ from loop.emulator.faults import Faults
 from loop.emulator.gcs import serve_storage
 from loop.emulator.images import Images
 from loop.emulator.instances import Instances
+from loop.emulator.issuer import LIFETIME, Issuer
 from loop.emulator.logs import Logs
 from loop.emulator.operations import Operations
 from loop.emulator.ports import Reservations, readdressed
@@ -41,6 +43,7 @@ from loop.emulator.wire import server
 
 FIRST_CLIENT = 10.0  # seconds; then nobody will come
 CACHE = "LOOP_EMULATOR_CACHE"
+LIFETIME_VARIABLE = "LOOP_EMULATOR_TOKEN_LIFETIME"
 DEFAULT = Quotas()
 
 
@@ -127,9 +130,16 @@ class _Emulator:
         contract = Contract(secrets_there, state=self._state, path=_path(self._state / "toolchain"))
         self._instances = Instances(images, self._logs, contract, self._startup)
         store = self._store
-        router = Router(self._logs, self._instances, lambda name: store.get(Kind.REVISION, name, Revision))
+        self._issuer = Issuer(self._state, float(os.environ.get(LIFETIME_VARIABLE) or LIFETIME))
+        router = Router(
+            self._logs,
+            self._instances,
+            lambda name: store.get(Kind.REVISION, name, Revision),
+            self._issuer.refusal,
+        )
         self._rollouts = Rollouts(store, operations, self._instances, router, ports)
         services = Services(store, operations, self._rollouts, Retention(store, self._quotas))
+        policies = Policies(store, self._rollouts.reroute)
         builds = Builds(store, operations, self._logs, buckets, images, self._cache)
         sockets, moved = ports.restore()
         if moved:
@@ -138,9 +148,11 @@ class _Emulator:
         for key, listening in sockets.items():
             router.listen(key, listening)
         unfinished = operations.unfinished()
-        methods = [*services.methods(), *operations.methods(), *builds.methods(), *self._logs.methods()]
+        offered = (services, policies, operations, builds, self._logs)
+        methods = [method for each in offered for method in each.methods()]
         faults = Faults()
-        self._admin = Admin(self._rollouts.url, Rest(self._state), faults, [method.path for method in methods])
+        paths = [method.path for method in methods]
+        self._admin = Admin(self._rollouts.url, self._issuer.key_file, Rest(self._state), faults, paths)
         self._grpc, self._grpc_port = server(methods, faults.around)
         for operation in unfinished:
             (builds if operation.name.startswith("operations/build/") else services).go_on(operation)

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     BUILD = "build"
     PORT = "port"
     TAG = "tag"
+    POLICY = "policy"
 
 
 SCHEMA = """
