@@ -11,16 +11,17 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from loop.cloud.calls import patiently
+from loop.cloud.credentials import Credentials
 from loop.core.environment import PlatformTarget
 from loop.errors import PlatformError, Unavailable
 
 RESOURCE_MANAGER = "https://cloudresourcemanager.googleapis.com/v3/projects"
-SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 
 class GoogleAddresses:
-    def __init__(self, target: PlatformTarget) -> None:
+    def __init__(self, target: PlatformTarget, credentials: Credentials) -> None:
         self._target = target
+        self._credentials = credentials
 
     def url(self, service: str, tag: str = "") -> str:
         host = f"{service}-{self.project_number}.{self._target.region}.run.app"
@@ -36,16 +37,15 @@ class GoogleAddresses:
         return name.removeprefix("projects/")
 
     def _project(self, timeout: float) -> str:
-        import google.auth
         from google.api_core.exceptions import ServiceUnavailable, from_http_response
         from google.auth.transport.requests import AuthorizedSession
         from requests import RequestException
+        from urllib3.exceptions import HTTPError
 
-        credentials, _ = google.auth.default(scopes=[SCOPE])
-        session: Any = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+        session: Any = AuthorizedSession(self._credentials.for_calls())  # type: ignore[no-untyped-call]
         try:
             answer = session.get(f"{RESOURCE_MANAGER}/{self._target.project}", timeout=timeout)
-        except RequestException as error:
+        except (RequestException, HTTPError) as error:
             raise ServiceUnavailable(str(error)) from error  # type: ignore[no-untyped-call]
         finally:
             session.close()
@@ -70,13 +70,20 @@ class EmulatedAddresses:
             )
         return str(json.loads(body)["url"])
 
+    def key_file(self) -> str:
+        """Where the key of the emulator's one account lies."""
+        status, body = self._ask("/account")
+        if status != http.client.OK:
+            raise PlatformError("the emulator names no account", where=self._admin.geturl(), hint="loop emulator")
+        return str(json.loads(body)["key_file"])
+
     def _ask(self, path: str) -> tuple[int, str]:
         connection = http.client.HTTPConnection(self._admin.hostname or "", self._admin.port, timeout=10)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
             return answer.status, answer.read().decode("utf-8", "replace")
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             raise Unavailable(
                 f"the emulator does not answer: {error}", where=self._admin.geturl(), hint="loop resume"
             ) from error

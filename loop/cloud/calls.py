@@ -54,20 +54,16 @@ def patiently(
 
     An answer that never came may have had its effect: what is repeated here finds its own work (etag, name, build tag).
     """
-    from google.api_core import exceptions as api
-
-    from loop.cloud.errors import GoogleError, asked_delay, translated
+    from loop.cloud.errors import GoogleError, asked_delay, passing, translated
 
     until = time.monotonic() + within
     for delay in delays():
         try:
             return attempt(max(0.1, until - time.monotonic()))
-        except (api.ServiceUnavailable, api.GatewayTimeout, api.TooManyRequests) as error:
-            pause = asked_delay(error) or delay
-            if time.monotonic() + pause >= until:
-                raise translated(error, what, where) from error
         except GoogleError as error:
-            raise translated(error, what, where) from error
+            pause = asked_delay(error) or delay
+            if not passing(error) or time.monotonic() + pause >= until:
+                raise translated(error, what, where) from error
         wait(pause)
     raise AssertionError("delays never end")
 

@@ -59,8 +59,29 @@ TABLE: tuple[tuple[type[Exception], type[PlatformError], str, str], ...] = (
 )
 
 
+def passing(error: Exception) -> bool:
+    """Whether the same call may do a little later (https://cloud.google.com/apis/design/errors#error_retries)."""
+    if isinstance(error, auth.GoogleAuthError):
+        return error.retryable or isinstance(error, auth.TransportError)
+    return isinstance(error, api.ServiceUnavailable | api.GatewayTimeout | api.TooManyRequests | api.BadGateway)
+
+
+def dropped_connection(error: Exception) -> bool:
+    """Whether a library below Google's broke off: Storage and the sign-in pass such errors on as they come."""
+    import http.client
+
+    from google.cloud.storage.exceptions import DataCorruption
+    from requests import RequestException
+    from urllib3.exceptions import HTTPError
+
+    kinds = (RequestException, HTTPError, http.client.HTTPException, ConnectionError, TimeoutError, DataCorruption)
+    return isinstance(error, kinds)
+
+
 def translated(error: Exception, what: str, where: str) -> PlatformError:
     """Our error for one of Google's, e.g. `updating the service: permission denied: run.services.update is missing`."""
+    if isinstance(error, auth.GoogleAuthError) and error.retryable:
+        return _named(error, Unavailable, f"{what}: the sign-in to Google can not be reached", where, AGAIN)
     for kind, ours, sentence, hint in TABLE:
         if isinstance(error, kind):
             return _named(error, ours, f"{what}: {sentence}", where, hint)
@@ -92,7 +113,7 @@ def asked_delay(error: Exception) -> float | None:
 
 
 def _named(error: Exception, ours: type[PlatformError], sentence: str, where: str, hint: str) -> PlatformError:
-    message = getattr(error, "message", "") or str(error)
+    message = getattr(error, "message", "") or str(error.args[0] if error.args else error)
     if isinstance(error, api.GoogleAPICallError):
         facts = dict(error.metadata or {})
         if error.reason == "IAM_PERMISSION_DENIED" and facts.get("permission"):
@@ -101,8 +122,23 @@ def _named(error: Exception, ours: type[PlatformError], sentence: str, where: st
                 f"give the caller a role with {permission} (gcloud projects add-iam-policy-binding), then: loop resume"
             )
             return ours(f"{sentence}: {permission} is missing", where=facts.get("resource", where), hint=hint)
+        constraint = _constraint(error)
+        if constraint:
+            hint = f"ask who administers the organisation for an exception from {constraint}, then: loop resume"
+            return AccessDenied(f"{sentence}: {constraint} forbids it", where=where, hint=hint)
         if error.reason == "SERVICE_DISABLED" and facts.get("service"):
             return ours(
                 f"{sentence}: the API is not enabled", where=where, hint=f"gcloud services enable {facts['service']}"
             )
     return ours(f"{sentence}: {message}" if message else sentence, where=where, hint=hint)
+
+
+def _constraint(error: api.GoogleAPICallError) -> str:
+    """The organisation policy that a google.rpc.PreconditionFailure names; empty where it names none."""
+    from google.rpc.error_details_pb2 import PreconditionFailure
+
+    for detail in error.details or ():
+        for violation in detail.violations if isinstance(detail, PreconditionFailure) else ():
+            if violation.type.startswith("constraints/"):
+                return str(violation.type)
+    return ""

@@ -6,10 +6,12 @@ the caller's `wait`, so that a cancellation ends it. Nothing of Google's is impo
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from loop.cloud import settings
+from loop.cloud.access import Invokers
 from loop.cloud.builds import Builds, Output
 from loop.cloud.checks import checks
 from loop.cloud.existing import existing
@@ -39,7 +41,7 @@ from loop.cloud.values import (
 )
 from loop.cloud.wire import Wire
 from loop.core.deployed import Deployed
-from loop.core.environment import Environment, PlatformTarget, Service
+from loop.core.environment import Access, Environment, PlatformTarget, Service
 from loop.core.findings import Finding
 from loop.core.model import Serving
 from loop.core.pruning import RevisionSeen
@@ -62,6 +64,7 @@ class Platform:
         self._sources = Sources(wire)
         self._registry = Registry(wire)
         self._probes = Probes(self._logs)
+        self._invokers = Invokers(wire, wire.credentials)
 
     def close(self) -> None:
         self._wire.close()
@@ -74,7 +77,10 @@ class Platform:
 
     def observe(self, service: Service, *, tag: str = "", wait: Wait = time.sleep) -> Observed | None:
         """What serves now (or answers under `tag`), with which settings; None where there is none. Reads only."""
-        return self._services.observe(service, wait, tag)
+        found = self._services.observe(service, wait, tag)
+        if found is None or service.access is Access.KEEP:
+            return found
+        return replace(found, access=self._invokers.found(service, wait))
 
     def serving(self, service: Service, *, tag: str = "", wait: Wait = time.sleep) -> Serving:
         """What serves now, or answers under `tag`; Missing where the service does not exist. Reads only."""
@@ -160,6 +166,28 @@ class Platform:
     def marked(self, service: Service, mark: Mark, *, wait: Wait, within: float) -> Request | None:
         """The mark's entry in the request log, waited for; None where it does not show up in time."""
         return self._probes.logged(service, mark.agent, mark.probe.at, wait, within)
+
+    # calling private services
+
+    def private(self, service: Service, *, wait: Wait = time.sleep) -> bool:
+        """Whether a call needs a token, as configured or as the platform says. Reads only."""
+        return self._invokers.private(service, wait)
+
+    def token(self, service: Service, *, wait: Wait = time.sleep) -> str:
+        """An ID token that the service accepts now. Never to be written anywhere."""
+        return self._invokers.token(service, wait)
+
+    def headers(self, service: Service, *, wait: Wait = time.sleep) -> Headers:
+        """What a request to the service must carry, made anew at each call; nothing where everyone may call it."""
+        return self._invokers.headers(service, wait)
+
+    def grant(self, service: Service, *, wait: Wait) -> bool:
+        """Make IAM say what `access:` says; whether anything had to be changed. `keep` touches nothing."""
+        return self._invokers.grant(service, wait)
+
+    def check_call(self, service: Service, *, wait: Wait) -> None:
+        """AccessDenied where we may not call the service."""
+        self._invokers.check_call(service, wait)
 
     # reading logs
 

@@ -30,7 +30,7 @@ from loop.cloud.logs import Logs
 from loop.cloud.values import Created, Json, Observed, Order, StartFailure, mapping
 from loop.cloud.wanted import wanted, wanted_service
 from loop.cloud.wire import Wire
-from loop.core.environment import Service
+from loop.core.environment import Access, Service
 from loop.core.model import Serving, Split
 from loop.core.names import LABEL_ITERATION, LABEL_RUN, same_work
 from loop.errors import Conflict, Missing, OperationTimeout, PlatformError, Wait
@@ -146,6 +146,8 @@ class Services:
         current.client, current.client_version = CLIENT, ""
         wish = wanted_service(order.service)
         lay_over_service(current, wish, settings.abandoned(_own(current), wish))
+        if order.service.access is Access.PRIVATE:
+            current.invoker_iam_disabled = False  # or its policy would not be asked
         fenced(current, order.service, order.fence)
         made = call(
             self._wire.services.update_service,

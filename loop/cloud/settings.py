@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from loop.cloud.values import Json, Observed, mapping, sequence
 from loop.cloud.wanted import ANNOTATION_ENV, ANNOTATION_SETTINGS, wanted, wanted_service
-from loop.core.environment import BuildMode, Service
+from loop.core.environment import Access, BuildMode, Service
 from loop.core.names import LABEL_DIGEST, digest_label
 
 REPLACED = frozenset({"items", "networkInterfaces"})
@@ -78,6 +78,7 @@ def differences(
         compared = (image or service.image or "") if service.build is BuildMode.IMAGE else ""
         reasons += _settings_differ(found.settings, wanted(service, env, compared))
         reasons += _service_differs(found.service, wanted_service(service))
+    reasons += _access_differs(found, service)
     return tuple(dict.fromkeys(reasons))
 
 
@@ -100,6 +101,11 @@ def _source_differs(found: Observed, service: Service, digest: str) -> Iterator[
         yield f"revision {serving.revision} was not deployed by loop"
     elif service.build is not BuildMode.IMAGE and serving.digest != digest_label(digest):
         yield f"source changed: {LABEL_DIGEST} {serving.digest[:12] or 'none'} -> {digest_label(digest)[:12]}"
+
+
+def _access_differs(found: Observed, service: Service) -> Iterator[str]:
+    if found.access is not None and service.access not in (found.access, Access.KEEP):
+        yield f"access: {found.access} -> {service.access}"
 
 
 def _settings_differ(found: Json, wish: Json) -> Iterator[str]:

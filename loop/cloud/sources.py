@@ -29,12 +29,15 @@ class Sources:
 
         def attempt(left: float) -> None:
             from google.api_core.exceptions import ServiceUnavailable
-            from requests import RequestException
+
+            from loop.cloud.errors import dropped_connection
 
             try:
                 self._put(archive, name, left)
-            except RequestException as error:  # the client passes these on when its own retries are off
-                raise ServiceUnavailable(str(error)) from error  # type: ignore[no-untyped-call]
+            except Exception as error:  # the client passes on what libraries below it raise when its retries are off
+                if not dropped_connection(error):
+                    raise
+                raise ServiceUnavailable(f"{type(error).__name__}: {error}") from error  # type: ignore[no-untyped-call]
 
         patiently(attempt, what=what, where=where, wait=wait, within=UPLOAD_WITHIN)
         return where

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from loop.core.environment import Proof, Service
+from loop.core.environment import Access, Proof, Service
 from loop.core.model import Probe, Serving
 
 Json = dict[str, object]
@@ -71,6 +71,8 @@ class Observed:
     """What holds for all its revisions: the service itself without its template."""
     meant: str = ""
     """The revision that the specification gives all traffic to; empty where it follows the latest one or splits."""
+    access: Access | None = None
+    """`public` or `private`; None where the configuration does not say who may call it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,11 @@ Clients are made when first needed, because importing them costs up to half a se
 
 import os
 import threading
-from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from loop.cloud.addresses import EmulatedAddresses, GoogleAddresses
+from loop.cloud.credentials import Credentials
 from loop.cloud.values import Endpoints
 from loop.core.environment import PlatformTarget
 from loop.errors import PlatformError
@@ -29,7 +29,13 @@ class Wire:
             raise PlatformError("the emulator's endpoints are not known", where=target.endpoint, hint="loop emulator")
         self.target = target
         self.endpoints = endpoints
-        self.addresses = GoogleAddresses(target) if endpoints is None else EmulatedAddresses(target, endpoints.admin)
+        self.addresses: GoogleAddresses | EmulatedAddresses
+        if endpoints is None:
+            self.credentials = Credentials(target)
+            self.addresses = GoogleAddresses(target, self.credentials)
+        else:
+            self.addresses = EmulatedAddresses(target, endpoints.admin)
+            self.credentials = Credentials(target, self.addresses.key_file)
         self._opening = threading.Lock()
         self._clients: dict[str, Any] = {}
 
@@ -75,7 +81,7 @@ class Wire:
         from google.cloud.storage import Client
 
         if self.endpoints is None:
-            return _authenticated(lambda: Client(project=self.target.project))
+            return Client(project=self.target.project, credentials=self.credentials.for_calls())
         from google.auth.credentials import AnonymousCredentials
         from google.auth.transport.requests import AuthorizedSession
 
@@ -88,14 +94,14 @@ class Wire:
         return Client(project=self.target.project, credentials=nobody, _http=session, client_options=options)
 
     def _client(self, client: Any, transport: Any) -> Any:
-        """The channel of one API: insecure to a loopback endpoint, Google's default credentials otherwise."""
+        """The channel of one API: insecure to a loopback endpoint, with our credentials otherwise."""
         name = client.__name__
         # gRPC writes notices (`Got goaway`) to stderr, into the display; it reads this whenever it has one to write.
         os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
         with self._opening:
             if name not in self._clients:
                 if self.endpoints is None:
-                    self._clients[name] = _authenticated(client)
+                    self._clients[name] = client(credentials=self.credentials.for_calls())
                 else:
                     self._clients[name] = client(transport=transport(channel=self._channel))
             return self._clients[name]
@@ -110,14 +116,3 @@ class Wire:
     def close(self) -> None:
         for client in self._clients.values():
             client.transport.close()
-
-
-def _authenticated(client: Callable[[], Any]) -> Any:
-    from google.auth.exceptions import GoogleAuthError
-
-    from loop.cloud.errors import translated
-
-    try:
-        return client()
-    except GoogleAuthError as error:
-        raise translated(error, "signing in to Google Cloud", "application default credentials") from error

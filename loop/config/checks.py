@@ -120,11 +120,10 @@ def _unpinned(root: Located) -> Iterator[Problem]:
 
 def _idle(root: Located) -> Iterator[Problem]:
     """Keys that are read and checked, and that nothing acts on: who set one must hear it."""
-    for name, service in _maps(root, "services").items():
-        access = service.keys.get("access")
-        if access and access.value in ("public", "private"):
-            sentence = f"{access.value} is accepted, but access is not changed yet; it stays as it is (keep)"
-            yield Problem(access.place, ("services", name, "access"), sentence)
+    platform = _maps_of(root, "platform")
+    account, endpoint = platform.get("impersonate"), platform.get("endpoint")
+    if account and account.value is not None and endpoint and endpoint.value != "google":
+        yield Problem(account.place, ("platform", "impersonate"), "is for Google; an emulator has one account only")
     for name, suite in _maps(root, "suites").items():
         for key, sentence in _PYTEST_ONLY.items():
             given = suite.keys.get(key)

@@ -64,6 +64,7 @@ def _platform(platform: models.Platform) -> core.PlatformTarget:
         build_service_account=platform.build.service_account,
         build_timeout=platform.build.timeout,
         state=platform.state,
+        impersonate=platform.impersonate,
     )
 
 

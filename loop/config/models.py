@@ -60,6 +60,9 @@ class Platform(Model):
     bucket: Words | None = Field(None, description="Storage bucket for source archives; default `PROJECT-loop`.")
     build: Build = Field(default_factory=Build, description="How Cloud Build runs.")
     state: FolderPath = Field(".loop/emulator", description="Folder of the embedded emulator, below the root.")
+    impersonate: Words | None = Field(
+        None, description="Service account to act as on Google; default: whoever the credentials at hand are."
+    )
 
 
 class Dependency(Model):

@@ -82,6 +82,8 @@ class PlatformTarget:
     """Seconds."""
     state: str = ".loop/emulator"
     """Folder of the embedded emulator, relative to the user's repository."""
+    impersonate: str | None = None
+    """Service account that Google is called as, in place of the caller's own identity."""
 
     @property
     def emulated(self) -> bool:

@@ -24,6 +24,7 @@ from loop.core.names import labels, revision_name, tag_name
 from loop.core.state import IterationState, RunState
 from loop.core.traffic import shares
 from loop.errors import Missing
+from loop.perform import identity
 from loop.perform.emit import Emit
 from loop.perform.setting import Setting
 from loop.perform.sources import build_config, source_folder
@@ -155,6 +156,7 @@ def deploy(action: DeployRevision, setting: Setting, emit: Emit) -> None:
     ended = platform.await_revision(operation or known, service, order.revision, wait=emit.wait, tag=tag)
     match ended:
         case cloud.Created():
+            platform.grant(service, wait=emit.wait)
             emit(
                 RevisionCreated(
                     iteration=it.number, service=service.name, revision=order.revision, serving=ended.serving
@@ -179,7 +181,8 @@ def probe(action: ProbeService, setting: Setting, emit: Emit) -> None:
         emit(ServiceUnverified(iteration=k, service=name, revision="", reason=reason))
         return
     within = emit.state.charter.evidence.wait
-    proof = platform.probe(service, seen.url, seen.revision, wait=emit.wait, evidence_within=within)
+    headers = identity.headers(service, setting, emit)
+    proof = platform.probe(service, seen.url, seen.revision, wait=emit.wait, evidence_within=within, headers=headers)
     match proof:
         case cloud.Proven():
             serving = platform.serving(service, tag=seen.tag, wait=emit.wait)
@@ -200,6 +203,7 @@ def probe(action: ProbeService, setting: Setting, emit: Emit) -> None:
                 )
             )
         case cloud.Unhealthy():
+            identity.check_call(service, proof.probe, setting, emit)
             log = _lines(proof.log, setting)
             emit(
                 ServiceUnhealthy(

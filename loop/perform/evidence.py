@@ -25,7 +25,7 @@ from loop.core.model import Case, Outcome, Serving
 from loop.core.state import IterationState, RunState, ServiceState, SuiteState
 from loop.core.traffic import shares
 from loop.errors import AccessDenied
-from loop.perform import loglines
+from loop.perform import identity, loglines
 from loop.perform.emit import Emit
 from loop.perform.setting import Setting
 
@@ -54,7 +54,7 @@ def check_serving(action: CheckServing, setting: Setting, emit: Emit) -> None:
     it = state.iteration(action.iteration)
     suite = it.suites[action.suite]
     platform = setting.platform()
-    marks = {s.name: platform.mark(s, it.services[s.name].url, wait=emit.wait) for s in it.definitions}
+    marks = {s.name: _marked(s, it, setting, emit) for s in it.definitions}
     read = {s.name: platform.serving(s, tag=it.services[s.name].tag, wait=emit.wait) for s in it.definitions}
     serving = {name: each.revision for name, each in read.items()}
     until = time.monotonic() + state.charter.evidence.wait
@@ -78,6 +78,11 @@ def _lines(
     ahead = {name: each.ahead for name, each in seen.items() if each.entry}
     lines = loglines.read(it, suite, ahead, setting, emit)
     return {"lines": of_failing(ran, lines), "logs": loglines.keep(it, suite, lines, setting, emit)}
+
+
+def _marked(service: Service, it: IterationState, setting: Setting, emit: Emit) -> cloud.Mark:
+    headers = identity.headers(service, setting, emit)
+    return setting.platform().mark(service, it.services[service.name].url, wait=emit.wait, headers=headers)
 
 
 def _seen(service: Service, mark: cloud.Mark, suite: SuiteState, until: float, setting: Setting, emit: Emit) -> Seen:

@@ -15,7 +15,7 @@ from loop.core.signatures import signature
 from loop.core.state import IterationState, RunState
 from loop.errors import JournalError
 from loop.journal.rows import Batch
-from loop.perform import history
+from loop.perform import history, identity
 from loop.perform.emit import Emit
 from loop.perform.evidence import ran_file, write_ran
 from loop.perform.setting import Setting
@@ -39,20 +39,21 @@ def run(action: RunSuite, setting: Setting, emit: Emit) -> None:
     batch = Batch(iteration=it.number, suite=suite.name, attempt=emit.attempt)
     rows = _Rows(batch, emit, ran_file(setting, state, it.number, suite.name, emit.attempt))
     scratch = setting.scratch(state, f"{suite.name}-{it.number}-{emit.attempt}")
-    finished = run_suite(
-        suite,
-        root=setting.root / it.worktree / state.charter.root,
-        env=_environment(suite, state, it, setting),
-        scratch=scratch,
-        known=None if suite.pytest else history.known_cases(suite, state, emit),
-        on_child=lambda child: emit(child_started("RunSuite", it.number, suite.name, child)),
-        on_case=rows.add,
-        on_collected=lambda _count: None,
-        output=lambda line: emit.output(suite.name, line),
-        redact=setting.redact,
-        wait=emit.wait,
-        earlier=history.earlier_source(state, it, setting.repository),
-    )
+    with identity.for_suite(it, setting, emit) as tokens:
+        finished = run_suite(
+            suite,
+            root=setting.root / it.worktree / state.charter.root,
+            env=_environment(suite, state, it, setting, tokens),
+            scratch=scratch,
+            known=None if suite.pytest else history.known_cases(suite, state, emit),
+            on_child=lambda child: emit(child_started("RunSuite", it.number, suite.name, child)),
+            on_case=rows.add,
+            on_collected=lambda _count: None,
+            output=lambda line: emit.output(suite.name, line),
+            redact=setting.redact,
+            wait=emit.wait,
+            earlier=history.earlier_source(state, it, setting.repository),
+        )
     evidence = _evidence(finished.raw, suite, emit, setting)
     result = replace(finished.result, evidence=evidence)
     shutil.rmtree(scratch)
@@ -122,11 +123,13 @@ def _revealed(suite: Suite, it: IterationState, setting: Setting) -> Suite:
     return replace(suite, pytest=suite.pytest and tuple(setting.reveal_tested(text, it) for text in suite.pytest))
 
 
-def _environment(suite: Suite, state: RunState, it: IterationState, setting: Setting) -> Mapping[str, str]:
+def _environment(
+    suite: Suite, state: RunState, it: IterationState, setting: Setting, tokens: Mapping[str, str]
+) -> Mapping[str, str]:
     own = {name: setting.reveal_tested(text, it) for name, text in suite.env.items()}
     # equal node ids give equal trace ids within an attempt, also where a failed case is tried again in another process
     seed = f"{state.uid}-{it.number}-{suite.name}-{state.attempt('RunSuite', it.number, suite.name)}"
-    return {**setting.told(state, it), "LOOP_TRACE_SEED": seed, **own}
+    return {**setting.told(state, it), **tokens, "LOOP_TRACE_SEED": seed, **own}
 
 
 def _evidence(raw: tuple[Path, ...], suite: Suite, emit: Emit, setting: Setting) -> tuple[Evidence, ...]:

@@ -15,8 +15,10 @@ import json
 import os
 import platform
 import time
+from collections.abc import Callable
 from typing import Any
 
+import loop_tokens  # type: ignore[import-not-found]
 import loop_tracing  # type: ignore[import-not-found]
 import pytest
 
@@ -188,6 +190,19 @@ class Selection:
 def loop_trace() -> Any:
     """The case's W3C trace: `id`, `traceparent` and `headers`, for a client that is not marked by itself."""
     return loop_tracing.current() or loop_tracing.Trace()
+
+
+@pytest.fixture(scope="session")
+def loop_token() -> Callable[[str], str]:
+    """`loop_token("backend")`: a fresh ID token for that service; to be asked for again, for tokens expire."""
+
+    def fresh(service: str) -> str:
+        try:
+            return str(loop_tokens.token(service))
+        except loop_tokens.NoToken as error:
+            pytest.fail(f"no token for {service}: {error}", pytrace=False)
+
+    return fresh
 
 
 def pytest_configure(config: pytest.Config) -> None:

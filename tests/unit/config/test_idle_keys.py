@@ -8,7 +8,7 @@ import pytest
 @pytest.mark.parametrize(
     ("more", "warned"),
     [
-        ("services: {w: {source: w, access: public}}", "services.w.access: public is accepted, but"),
+        ("platform: {endpoint: emulator, impersonate: x@y}", "platform.impersonate: is for Google; an emulator has"),
         ("suites: {s: {command: c, junit: j, retry_failed: 2}}", "suites.s.retry_failed: works with pytest: only"),
         ("suites: {s: {command: c, junit: j, python: p}}", "suites.s.python: belongs to pytest:"),
     ],
@@ -24,6 +24,7 @@ def test_a_key_that_does_nothing_is_warned_of(only: Any, more: str, warned: str)
         "hooks: {}",
         "hooks: {before_deploy: ./m.sh, on_end: {command: ./m.sh, timeout: 1m}}",
         "services: {w: {source: w, access: keep}}",
+        "services: {w: {source: w, access: public}}",
         "suites: {s: {pytest: t, retry_failed: 2, python: p, trace: false}}",
         "suites: {s: {command: c, junit: j, retry_failed: 0, trace: true}}",
     ],
@@ -33,6 +34,10 @@ def test_a_key_that_acts_is_not(only: Any, more: str) -> None:
 
 
 def _environment(more: str) -> str:
-    rest = {"services": "services: {web: {source: web}}", "suites": "suites: {smoke: {pytest: tests}}"}
+    rest = {
+        "platform": "platform: {endpoint: emulator}",
+        "services": "services: {web: {source: web}}",
+        "suites": "suites: {smoke: {pytest: tests}}",
+    }
     rest.pop(more.partition(":")[0], None)
-    return "\n".join(["environment: e", "platform: {endpoint: emulator}", *rest.values(), more, ""])
+    return "\n".join(["environment: e", *rest.values(), more, ""])

@@ -10,7 +10,7 @@ import loop.suites
 
 FOLDER = Path(loop.suites.__path__[0]) / "recorder"
 FILES = sorted(FOLDER.glob("*.py"))
-ALLOWED = sys.stdlib_module_names | {"pytest", "loop_tracing"}
+ALLOWED = sys.stdlib_module_names | {"pytest", "loop_tokens", "loop_tracing"}
 
 
 def imported(tree: ast.AST) -> set[str]:
@@ -26,4 +26,4 @@ def test_the_recorder_is_python_3_8_and_imports_the_standard_library_and_pytest_
 
 
 def test_the_recorder_is_alone_in_its_folder() -> None:
-    assert [path.name for path in FILES] == ["loop_recorder.py", "loop_tracing.py"]
+    assert [path.name for path in FILES] == ["loop_recorder.py", "loop_tokens.py", "loop_tracing.py"]
