@@ -10,8 +10,9 @@ import grpc
 from google.cloud.devtools import cloudbuild_v1 as cloudbuild
 from google.cloud.logging_v2 import types as logging
 from google.cloud.run_v2 import types as run
-from google.longrunning import operations_pb2
+from google.iam.v1 import iam_policy_pb2 as iam
 from google.protobuf.any_pb2 import Any
+from google.protobuf.message import Message
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 
@@ -19,6 +20,9 @@ METHODS = {
     "google.cloud.run.v2.Services/GetService": run.GetServiceRequest,
     "google.cloud.run.v2.Services/CreateService": run.CreateServiceRequest,
     "google.cloud.run.v2.Services/UpdateService": run.UpdateServiceRequest,
+    "google.cloud.run.v2.Services/GetIamPolicy": iam.GetIamPolicyRequest,
+    "google.cloud.run.v2.Services/SetIamPolicy": iam.SetIamPolicyRequest,
+    "google.cloud.run.v2.Services/TestIamPermissions": iam.TestIamPermissionsRequest,
     "google.cloud.run.v2.Revisions/GetRevision": run.GetRevisionRequest,
     "google.devtools.cloudbuild.v1.CloudBuild/CreateBuild": cloudbuild.CreateBuildRequest,
     "google.devtools.cloudbuild.v1.CloudBuild/GetBuild": cloudbuild.GetBuildRequest,
@@ -80,10 +84,8 @@ def serving(script: Script) -> Iterator[Script]:
 def _entry(script: Script, method: str, request: type):
     return grpc.unary_unary_rpc_method_handler(
         lambda message, context: script.answer(method, message, context),
-        request_deserializer=request.deserialize,
+        request_deserializer=request.FromString if issubclass(request, Message) else request.deserialize,
         response_serializer=lambda answer: (
-            answer.SerializeToString()
-            if isinstance(answer, operations_pb2.Operation)
-            else type(answer).serialize(answer)
+            answer.SerializeToString() if isinstance(answer, Message) else type(answer).serialize(answer)
         ),
     )

@@ -4,10 +4,10 @@ import grpc
 import pytest
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
-from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from google.rpc.error_details_pb2 import ErrorInfo, PreconditionFailure, RetryInfo
 
 from loop import errors
-from loop.cloud.errors import asked_delay, from_status, rejected, translated
+from loop.cloud.errors import asked_delay, dropped_connection, from_status, passing, rejected, translated
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,8 @@ from loop.cloud.errors import asked_delay, from_status, rejected, translated
         (api.Unauthenticated("no"), errors.AccessDenied),
         (auth.DefaultCredentialsError("none"), errors.AccessDenied),
         (auth.RefreshError("expired"), errors.AccessDenied),
+        (auth.RefreshError("try later", retryable=True), errors.Unavailable),
+        (auth.TransportError("no route"), errors.Unavailable),
         (api.NotFound("gone"), errors.Missing),
         (api.ResourceExhausted("quota"), errors.QuotaExceeded),
         (api.Aborted("etag"), errors.Conflict),
@@ -77,3 +79,54 @@ def test_only_a_refused_request_to_build_becomes_build_rejected():
     assert type(rejected(refused)) is errors.BuildRejected
     denied = translated(api.PermissionDenied("no"), "building web", "p")
     assert rejected(denied) is denied
+
+
+@pytest.mark.parametrize(
+    ("error", "later"),
+    [
+        (api.ServiceUnavailable("down"), True),
+        (api.DeadlineExceeded("late"), True),
+        (api.ResourceExhausted("quota"), True),
+        (api.BadGateway("front"), True),
+        (auth.TransportError("no route"), True),
+        (auth.RefreshError("try later", retryable=True), True),
+        (auth.RefreshError("invalid_grant"), False),
+        (auth.DefaultCredentialsError("none"), False),
+        (api.PermissionDenied("no"), False),
+        (api.Aborted("etag"), False),
+        (api.InvalidArgument("bad"), False),
+    ],
+)
+def test_what_passes_by_itself_is_tried_again_and_nothing_else(error, later):
+    assert passing(error) is later
+
+
+def test_a_refused_sign_in_is_told_in_googles_words_without_the_answer_behind_them():
+    error = auth.RefreshError("invalid_grant: Bad Request", {"error": "invalid_grant", "id_token": "x"})
+    assert translated(error, "signing in", "here").message.endswith("refused: invalid_grant: Bad Request")
+
+
+def test_an_organisations_policy_is_named_with_whom_to_ask():
+    violation = PreconditionFailure.Violation(type="constraints/iam.allowedPolicyMemberDomains", subject="orgpolicy:x")
+    details = [PreconditionFailure(violations=[PreconditionFailure.Violation(type="TOS"), violation])]
+    made = translated(api.FailedPrecondition("no", details=details), "making web public", "services/web")
+    assert isinstance(made, errors.AccessDenied)
+    assert "constraints/iam.allowedPolicyMemberDomains forbids it" in made.message
+    assert "organisation" in made.hint
+    other = api.FailedPrecondition("no", details=[PreconditionFailure(violations=[details[0].violations[0]])])
+    assert type(translated(other, "making web public", "w")) is errors.PlatformError
+
+
+def test_a_connection_that_a_library_below_lost_is_told_from_a_file_that_can_not_be_read():
+    import http.client
+
+    import requests
+    import urllib3
+    from google.cloud.storage.exceptions import DataCorruption
+
+    lost = (
+        requests.ConnectionError("x"), requests.Timeout("x"), urllib3.exceptions.ProtocolError("x"),
+        http.client.IncompleteRead(b""), ConnectionResetError(), DataCorruption(None),
+    )  # fmt: skip
+    assert all(map(dropped_connection, lost))
+    assert not any(map(dropped_connection, (FileNotFoundError("x"), PermissionError("x"), ValueError("x"))))

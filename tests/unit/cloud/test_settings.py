@@ -7,7 +7,7 @@ import pytest
 from loop.cloud.settings import difference, differences
 from loop.cloud.values import Observed
 from loop.cloud.wanted import wanted
-from loop.core.environment import BuildMode, Service
+from loop.core.environment import Access, BuildMode, Service
 from loop.core.model import Serving, Split
 from loop.core.settings import Settings
 
@@ -202,3 +202,18 @@ def test_one_entry_more_in_a_list_that_is_sent_whole_is_a_difference():
 
 def volume(name, *files):
     return {"name": name, "secret": {"secret": "s", "items": [{"path": file, "version": "1"} for file in files]}}
+
+
+@pytest.mark.parametrize(
+    ("wish", "access", "words"),
+    [
+        (Access.PUBLIC, Access.PRIVATE, "access: private -> public"),
+        (Access.PRIVATE, Access.PUBLIC, "access: public -> private"),
+        (Access.PRIVATE, Access.PRIVATE, ""),
+        (Access.KEEP, Access.PUBLIC, ""),
+        (Access.PUBLIC, None, ""),
+    ],
+)
+def test_the_wrong_access_is_a_difference_and_keep_has_none(wish, access, words):
+    found = replace(observed(), access=access)
+    assert difference(found, replace(SERVICE, access=wish), ENV, DIGEST) == words
