@@ -53,6 +53,10 @@ class Credentials:
                 self._refreshed(made, f"obtaining an ID token for {audience}", self._place, wait)
             return str(made.token)
 
+    def close(self) -> None:
+        if "_session" in self.__dict__:
+            self._session.close()
+
     def _obtained(self, wait: Wait) -> Any:
         with self._opening:
             return self._source if not self._target.impersonate or self._key_file else self._acting_as(wait)

@@ -116,3 +116,4 @@ class Wire:
     def close(self) -> None:
         for client in self._clients.values():
             client.transport.close()
+        self.credentials.close()

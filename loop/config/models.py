@@ -102,7 +102,9 @@ class Suite(Model):
     )
     workdir: FolderPath = Field(".", description="Folder to run in.")
     env: Variables = Field(
-        default_factory=dict, description="Environment variables beside LOOP_URL_<SERVICE>, LOOP_RUN, LOOP_ITERATION."
+        default_factory=dict,
+        description="Environment variables beside LOOP_URL_<SERVICE>, LOOP_TOKEN_<SERVICE>, LOOP_TOKEN_URL, "
+        "LOOP_RUN, LOOP_ITERATION.",
     )
     setup: Words | None = Field(None, description="Shell command that runs first, once per iteration.")
     list_: Words | None = Field(

@@ -21,6 +21,13 @@ def headers(service: Service, setting: Setting, emit: Emit) -> Headers:
     return setting.platform().headers(service, wait=emit.wait)
 
 
+def headers_to(url: str, it: IterationState, setting: Setting, emit: Emit) -> Headers:
+    """For an address that may be one of our services' (`http: ${services.backend.url}/health`)."""
+    platform = setting.platform()
+    asked = next((s for s in it.definitions if f"{url}/".startswith(f"{platform.url(s).rstrip('/')}/")), None)
+    return headers(asked, setting, emit) if asked else dict
+
+
 def check_call(service: Service, probe: Probe | None, setting: Setting, emit: Emit) -> None:
     """A private service's refusal is the operator's to mend where we are not among its invokers."""
     platform = setting.platform()

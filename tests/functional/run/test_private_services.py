@@ -60,6 +60,8 @@ def private(stack: Any) -> Any:
 
 
 def test_a_suite_goes_on_after_its_token_expired_and_strangers_stay_out(private: Any) -> None:
+    dependency = 'dependencies: {itself: {http: "${services.a.url}/health", expect: {status: ok}}}'
+    private.write("configs/local.yaml", private.read("configs/local.yaml") + dependency + "\n")
     private.commit("A private service")
     run = private.loop("run", "--env", "local", env={"LOOP_EMULATOR_TOKEN_LIFETIME": "8"})
     assert run.returncode == 0, run.stdout + run.stderr
