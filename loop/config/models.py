@@ -40,6 +40,7 @@ TcpAddress = Annotated[str, shaped(r"\S*(:\d{1,5}|\$\{\S+\})", "expected host:po
 PostgresAddress = Annotated[str, shaped(r"(postgres(ql)?://|\$\{)\S+", "expected a postgresql:// address")]
 RedisAddress = Annotated[str, shaped(r"(rediss?://|\$\{)\S+", "expected a redis:// or rediss:// address")]
 Awaited = Annotated[str, shaped("commit", "expected commit"), WithJsonSchema({"enum": ["commit"]})]
+Account = Annotated[str, shaped(r"\S+@\S+", "expected a service account such as deployer@acme.iam.gserviceaccount.com")]
 Day = Annotated[str, shaped(r"\d{4}-\d{2}-\d{2}", "expected a day such as 2027-01-31")]
 
 
@@ -60,7 +61,7 @@ class Platform(Model):
     bucket: Words | None = Field(None, description="Storage bucket for source archives; default `PROJECT-loop`.")
     build: Build = Field(default_factory=Build, description="How Cloud Build runs.")
     state: FolderPath = Field(".loop/emulator", description="Folder of the embedded emulator, below the root.")
-    impersonate: Words | None = Field(
+    impersonate: Account | None = Field(
         None, description="Service account to act as on Google; default: whoever the credentials at hand are."
     )
 

@@ -145,6 +145,7 @@ def deploy(action: DeployRevision, setting: Setting, emit: Emit) -> None:
     service = it.definition(action.service)
     platform = setting.platform()
     order = _order(service, state, it, setting)
+    identity.restrict(service, setting, emit)
     operation = platform.request_revision(order, wait=emit.wait)
     tag = order.tag
     known = it.services[service.name].operation

@@ -4,12 +4,13 @@ No token is written anywhere: they go from memory to a child's environment, or o
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from loop.cloud.probes import Headers
-from loop.core.environment import Service
+from loop.core.environment import Access, Service
 from loop.core.model import Probe
 from loop.core.state import IterationState
+from loop.errors import Missing
 from loop.perform.emit import Emit
 from loop.perform.setting import Setting
 from loop.suites import tokens
@@ -26,6 +27,13 @@ def headers_to(url: str, it: IterationState, setting: Setting, emit: Emit) -> He
     platform = setting.platform()
     asked = next((s for s in it.definitions if f"{url}/".startswith(f"{platform.url(s).rstrip('/')}/")), None)
     return headers(asked, setting, emit) if asked else dict
+
+
+def restrict(service: Service, setting: Setting, emit: Emit) -> None:
+    """Before a new revision serves: what is to be private must not be open for a moment."""
+    if service.access is Access.PRIVATE:
+        with suppress(Missing):
+            setting.platform().grant(service, wait=emit.wait)
 
 
 def check_call(service: Service, probe: Probe | None, setting: Setting, emit: Emit) -> None:

@@ -153,14 +153,25 @@ def test_access_that_an_organisation_forbids_is_said_so(faults: Any) -> None:
     assert "constraints/iam.allowedPolicyMemberDomains forbids it" in " ".join(ended.stdout.split())
 
 
-def test_a_policy_that_someone_else_changes_meanwhile_is_read_again(faults: Any) -> None:
-    faults.stack.configure("services/a, health", "services/a, access: private, health")
+def test_a_service_is_closed_before_its_next_revision_serves_though_someone_else_changes_the_policy(
+    faults: Any,
+) -> None:
     faults.stack.write("tests/test_smoke.py", "def test_fine():\n    pass\n")
+    faults.stack.commit("One case")
+    green(faults)
+    faults.stack.configure("services/a, health", "services/a, access: private, health")
     faults.stack.commit("Private")
     aborted = Fault(grpc.StatusCode.ABORTED, "concurrent policy changes")
-    faults.fault = lambda method, number, _: aborted if method == "SetIamPolicy" and number <= 2 else None
+    written: list[int] = []
+
+    def meddle(method: str, number: int, _request: bytes) -> Any:
+        if method == "UpdateService":
+            written.append(faults.calls["SetIamPolicy"])
+        return aborted if method == "SetIamPolicy" and number <= 2 else None
+
+    faults.fault = meddle
     green(faults)
-    assert faults.calls["SetIamPolicy"] == 3
+    assert written == [3]
 
 
 def test_a_caller_who_may_not_call_the_private_service_is_told_the_permission(faults: Any) -> None:

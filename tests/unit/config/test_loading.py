@@ -15,6 +15,7 @@ title: GCP Staging
 mission: Achieve 100% test pass rate for agent real responses
 platform:
   {project: acme-staging, region: us-central1, repository: us-central1-docker.pkg.dev/acme-staging/loop, bucket: acme-staging-loop,
+   impersonate: deployer@acme-staging.iam.gserviceaccount.com,
    build: {service_account: builder@acme-staging.iam.gserviceaccount.com, timeout: 20m}}
 services:
   auth:     {service: acme-auth-staging, source: services/auth, build: buildpack, health: /health, secrets: {JWT_SECRET: "jwt-secret:3"}, access: keep}
@@ -92,6 +93,7 @@ def test_the_designs_example_loads_into_the_values_it_means(files: Any) -> None:
         "builder@acme-staging.iam.gserviceaccount.com",
         1200,
     )
+    assert charter.platform.impersonate == "deployer@acme-staging.iam.gserviceaccount.com"
     assert not charter.platform.emulated
 
 
