@@ -23,10 +23,12 @@ def headers(service: Service, setting: Setting, emit: Emit) -> Headers:
 
 
 def headers_to(url: str, it: IterationState, setting: Setting, emit: Emit) -> Headers:
-    """For an address that may be one of our services' (`http: ${services.backend.url}/health`)."""
-    platform = setting.platform()
-    asked = next((s for s in it.definitions if f"{url}/".startswith(f"{platform.url(s).rstrip('/')}/")), None)
-    return headers(asked, setting, emit) if asked else dict
+    """For an address that may be one of our services' or a tag's of it (`http: ${services.backend.url}/health`)."""
+    for service in it.definitions:
+        addresses = (setting.platform().url(service), it.services[service.name].url)
+        if any(f"{url}/".startswith(f"{address.rstrip('/')}/") for address in addresses if address):
+            return headers(service, setting, emit)
+    return dict
 
 
 def restrict(service: Service, setting: Setting, emit: Emit) -> None:

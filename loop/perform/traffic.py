@@ -14,6 +14,7 @@ from loop.core.model import Serving, Split
 from loop.core.state import IterationState, RunState
 from loop.core.traffic import candidates, confirmation, definition, in_order, made, shares, wanted_back
 from loop.errors import Conflict, Missing, PlatformError
+from loop.perform import identity
 from loop.perform.emit import Emit
 from loop.perform.setting import Setting
 
@@ -91,7 +92,10 @@ def _prove(service: Service, it: IterationState, setting: Setting, emit: Emit) -
         return
     platform, revision = setting.platform(), it.services[service.name].revision
     within = emit.state.charter.evidence.wait
-    proof = platform.probe(service, platform.url(service), revision, wait=emit.wait, evidence_within=within)
+    headers = identity.headers(service, setting, emit)
+    proof = platform.probe(
+        service, platform.url(service), revision, wait=emit.wait, evidence_within=within, headers=headers
+    )
     if not isinstance(proof, cloud.Proven):
         raise PlatformError(
             f"{revision} took the traffic, but is not proven to serve: {setting.redact(proof.reason)}",
