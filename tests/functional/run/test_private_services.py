@@ -108,3 +108,24 @@ def test_access_is_kept_as_it_is_found_and_set_as_it_is_asked_for(private: Any) 
     assert "access: private -> public" in planned.stdout, planned.stdout
     run = private.loop("run", "--env", "local")
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_a_private_candidate_is_called_at_its_tag_with_the_services_own_token(private: Any, tmp_path: Path) -> None:
+    """And after the promotion, when the suites run once more, at the service's address."""
+    told = tmp_path / "told"
+    case = f"""
+def test_it(loop_token):
+    open({str(told)!r}, "a").write(os.environ["LOOP_URL_A"] + "\\n")
+    assert status("A") == 403
+    assert status("A", loop_token("a")) == status("A", os.environ["LOOP_TOKEN_A"]) == 200
+"""
+    private.write("tests/test_smoke.py", ASKING + case)
+    private.commit("A private service")
+    assert private.loop("run", "--env", "local").returncode == 0
+    private.write("configs/local.yaml", private.read("configs/local.yaml") + "traffic: candidate\n")
+    private.write("services/a/answer.txt", "right \n")
+    private.commit("A candidate")
+    run = private.loop("run", "--env", "local")
+    assert run.returncode == 0, run.stdout + run.stderr
+    before, at_its_tag, confirmed = told.read_text().split()
+    assert before == confirmed != at_its_tag
