@@ -25,7 +25,7 @@ _WANTS_TO_KNOW = (401, 403)
 
 def checks(wire: Wire, services: Services, environment: Environment) -> Iterator[Finding]:
     """Of the platform, then of the services; in the order in which one depends on another."""
-    rest = Rest(wire.endpoints)
+    rest = Rest(wire.endpoints, wire.credentials)
     try:
         asking = Asking(environment=environment, rest=rest)
         signed_in = _credentials(asking)

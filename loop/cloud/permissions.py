@@ -21,6 +21,9 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "services.update_service": ("run.services.update",),
     "services.wait_operation": ("run.operations.get",),
     "services.list_services": (),  # `loop init` alone
+    "services.get_iam_policy": (),  # where `access:` is set; elsewhere a run does without (docs/identity.md)
+    "services.set_iam_policy": (),  # where `access:` is set
+    "services.test_iam_permissions": (),  # asks for none
     "revisions.get_revision": ("run.revisions.get",),
     "revisions.list_revisions": (),  # `loop prune` alone
     "revisions.delete_revision": (),  # likewise

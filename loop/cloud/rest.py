@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
-from loop.cloud.addresses import SCOPE
 from loop.cloud.calls import CALL_TIMEOUT, patiently
+from loop.cloud.credentials import Credentials
 from loop.cloud.values import Endpoints, Json
 
 WITHIN = 10.0
@@ -34,8 +34,9 @@ class Api(StrEnum):
 
 
 class Rest:
-    def __init__(self, endpoints: Endpoints | None) -> None:
+    def __init__(self, endpoints: Endpoints | None, credentials: Credentials) -> None:
         self._endpoints = endpoints
+        self._credentials = credentials
 
     def get(
         self, api: Api, path: str, *, what: str, where: str, query: Mapping[str, Sequence[str]] | None = None
@@ -58,17 +59,7 @@ class Rest:
 
         Raises AccessDenied or Unavailable.
         """
-        from google.auth.exceptions import GoogleAuthError
-        from google.auth.transport.requests import Request
-
-        from loop.cloud.errors import translated
-
-        try:
-            credentials = self._session.credentials
-            credentials.refresh(Request())
-        except GoogleAuthError as error:
-            raise translated(error, "signing in to Google Cloud", "application default credentials") from error
-        return str(getattr(credentials, "service_account_email", ""))
+        return str(getattr(self._credentials.for_calls(), "service_account_email", ""))
 
     def close(self) -> None:
         if "_session" in self.__dict__:
@@ -76,14 +67,11 @@ class Rest:
 
     @cached_property
     def _session(self) -> Any:
-        """Where credentials come from: the one place here."""
-        import google.auth
         from google.auth.credentials import AnonymousCredentials
         from google.auth.transport.requests import AuthorizedSession
 
         if self._endpoints is None:
-            credentials, _ = google.auth.default(scopes=[SCOPE])
-            return AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+            return AuthorizedSession(self._credentials.for_calls())  # type: ignore[no-untyped-call]
         session: Any = AuthorizedSession(AnonymousCredentials())  # type: ignore[no-untyped-call]
         session.trust_env = False  # a proxy for the outside world does not reach loopback
         return session

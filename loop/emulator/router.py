@@ -67,7 +67,7 @@ class Router:
             self._routes[key] = route
 
     def admit(self, name: str, audiences: frozenset[str] | None) -> None:
-        """From any thread: who may call the service of that full name, at all its addresses; the next request already."""
+        """From any thread: who may call the service of that full name, at all its addresses, from now on."""
         for key, route in list(self._routes.items()):
             if key.partition("#")[0] == name:
                 self._routes[key] = replace(route, audiences=audiences)

@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from loop.cloud.credentials import Credentials
 from loop.cloud.rest import Api, Rest
 from loop.cloud.values import Endpoints
+from loop.core.environment import PlatformTarget
 from loop.emulator import attach
 from loop.errors import AccessDenied, Missing
 
@@ -33,7 +35,8 @@ def admin(state: Path) -> Iterator[str]:
 def rest(admin: str, state: Path) -> Iterator[Rest]:
     (state / "google.json").unlink(missing_ok=True)
     (state / "secrets.yaml").unlink(missing_ok=True)
-    rest = Rest(Endpoints(grpc="", storage="", admin=admin))
+    target = PlatformTarget(project="acme", region="r", repository="r", bucket="b", endpoint="emulator")
+    rest = Rest(Endpoints(grpc="", storage="", admin=admin), Credentials(target, str))
     yield rest
     rest.close()
 
