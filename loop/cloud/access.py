@@ -90,9 +90,8 @@ class Invokers:
         name = self._name(service)
         request = TestIamPermissionsRequest(resource=name, permissions=[CALL])
         what = f"asking who may call {service.service}"
-        client = self._wire.services
-        granted = call(client.test_iam_permissions, request, what=what, where=name, wait=wait).permissions
-        if CALL not in granted:
+        answer = call(self._wire.services.test_iam_permissions, request, what=what, where=name, wait=wait)
+        if CALL not in answer.permissions:
             raise AccessDenied(
                 f"calling {service.service}: permission denied: {CALL} is missing",
                 where=name,

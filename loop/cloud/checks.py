@@ -6,6 +6,7 @@ Reads only. Google's own words may repeat what was sent, so whoever shows a find
 from collections.abc import Iterator
 
 from loop.cloud import grants, permissions, stores
+from loop.cloud.access import Invokers
 from loop.cloud.asking import PLATFORM, Asking, Denied
 from loop.cloud.permissions import Kind, Resource
 from loop.cloud.probes import ANSWER_WITHIN, ask
@@ -52,7 +53,7 @@ def _asked(asking: Asking, wire: Wire, services: Services) -> Iterator[Finding]:
     yield from stores.secrets(asking)
     for service in environment.services:
         found = seen[service.name]
-        yield found if isinstance(found, Finding) else _answers(asking, service, found)
+        yield found if isinstance(found, Finding) else _answers(asking, wire, service, found)
 
 
 def _unasked(environment: Environment) -> Iterator[Finding]:
@@ -115,11 +116,15 @@ def _observed(asking: Asking, services: Services, service: Service) -> Observed 
         return asking.refused(service.name, error, Topic.SERVICES)
 
 
-def _answers(asking: Asking, service: Service, seen: Observed | None) -> Finding:
+def _answers(asking: Asking, wire: Wire, service: Service, seen: Observed | None) -> Finding:
     if seen is None:
         return skip(Topic.SERVICES, service.name, "not deployed yet: the first run does it")
     url, path = seen.serving.url, service.health.path
-    answer = ask(url, path, {}, ANSWER_WITHIN)
+    try:
+        headers = Invokers(wire, wire.credentials).headers(service)()
+    except PlatformError as error:
+        return asking.refused(service.name, error, Topic.SERVICES)
+    answer = ask(url, path, headers, ANSWER_WITHIN)
     probe = answer.probe
     said = f"{url.rstrip('/')}{path}: {'no answer' if probe.status is None else f'HTTP {probe.status}'}"
     if answer.good:
