@@ -38,9 +38,9 @@ def service(target, echo_image, name):
 def test_a_service_without_invokers_refuses_strangers_and_one_for_all_users_does_not(target, service):
     url = target.services.get_service(name=target.service_name(service)).uri
     put(target, service, policy_pb2.Policy())
-    assert status(url) == 403
+    target.until(lambda: status(url) == 403)
     put(target, service, EVERYONE)
-    assert status(url) == 200
+    target.until(lambda: status(url) == 200)
 
 
 def test_what_was_set_is_read_back_with_another_etag(target, service):
@@ -97,4 +97,4 @@ def test_the_invoker_check_can_be_switched_off_for_a_service(target, service, ec
     url = target.services.get_service(name=target.service_name(service)).uri
     put(target, service, policy_pb2.Policy())
     target.wait(target.deploy(service, echo_image, invoker_iam_disabled=True))
-    assert status(url) == 200
+    target.until(lambda: status(url) == 200)
