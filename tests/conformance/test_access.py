@@ -31,7 +31,7 @@ def status(url):
 
 @pytest.fixture
 def service(target, echo_image, name):
-    target.wait(target.deploy(name, echo_image))
+    target.wait(target.deploy(name, echo_image, invoker_iam_disabled=False))
     return name
 
 

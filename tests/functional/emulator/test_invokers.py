@@ -92,7 +92,9 @@ def private(tmp_path_factory: pytest.TempPathFactory, connect: Any) -> Iterator[
         target = connect(emulator.endpoints)
         image = target.image("app", {"Procfile": "web: python main.py\n", "main.py": APP})
         name = f"p{uuid.uuid4().hex[:8]}"
-        made = target.wait(target.deploy(name, image, traffic=[{"type_": 1, "percent": 100, "tag": "try"}]))
+        made = target.wait(
+            target.deploy(name, image, invoker_iam_disabled=False, traffic=[{"type_": 1, "percent": 100, "tag": "try"}])
+        )
         here = Private(target, emulator.endpoints.admin, name, made.uri, made.traffic_statuses[0].uri)
         here.put(policy_pb2.Policy())
         yield here
@@ -105,7 +107,7 @@ def test_a_service_whose_policy_nobody_set_is_open(private: Private) -> None:
     assert not found.bindings, "the fixture set one"
     name = f"{private.name}x"
     image = private.target.services.get_service(name=private.target.service_name(private.name)).template.containers[0]
-    made = private.target.wait(private.target.deploy(name, image.image))
+    made = private.target.wait(private.target.deploy(name, image.image, invoker_iam_disabled=False))
     assert ask(made.uri)[0] == 200
 
 
@@ -197,7 +199,7 @@ def test_a_policy_and_the_account_outlive_the_emulator(tmp_path: Any, connect: A
     with attach(tmp_path) as first:
         target = connect(first.endpoints)
         image = target.image("app", {"Procfile": "web: python main.py\n", "main.py": APP})
-        made = target.wait(target.deploy("kept", image))
+        made = target.wait(target.deploy("kept", image, invoker_iam_disabled=False))
         request = iam_policy_pb2.SetIamPolicyRequest(resource=made.name, policy=policy_pb2.Policy())
         target.services.set_iam_policy(request)
         key, pid = account(first), first.endpoints.pid
@@ -207,5 +209,5 @@ def test_a_policy_and_the_account_outlive_the_emulator(tmp_path: Any, connect: A
         assert account(second) == key
         target = connect(second.endpoints)
         target.wait(target.services.delete_service(name=made.name))
-        target.wait(target.deploy("kept", image))
+        target.wait(target.deploy("kept", image, invoker_iam_disabled=False))
         assert ask(made.uri)[0] == 200, "the policy went with the service"
