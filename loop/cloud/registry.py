@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from loop.cloud.wire import Wire
+from loop.errors import PlatformError
 
 ACCEPT = ", ".join((
     "application/vnd.oci.image.index.v1+json",
@@ -15,7 +16,6 @@ ACCEPT = ", ".join((
     "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 ))  # fmt: skip
-SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 TIMEOUT = 5.0
 GOOGLE = re.compile(r"(?:[a-z0-9-]+\.)?gcr\.io|[a-z0-9-]+-docker\.pkg\.dev")
 LOOPBACK = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+)(?::\d+)?")
@@ -46,28 +46,25 @@ class Registry:
         scheme = "http" if LOOPBACK.fullmatch(host) else "https"
         address = f"{scheme}://{host}/v2/{name}/manifests/{tag}"
         try:
-            with _session(host) as session:
+            with self._session(host) as session:
                 answer = session.head(address, headers={"Accept": ACCEPT}, timeout=TIMEOUT)
-        except (RequestException, GoogleAuthError):
+        except (RequestException, GoogleAuthError, PlatformError):
             return ""
         digest = str(answer.headers.get("Docker-Content-Digest", ""))
         return digest if answer.status_code == 200 and re.fullmatch(r"sha256:[0-9a-f]{64}", digest) else ""
+
+    def _session(self, host: str) -> Any:
+        import requests
+
+        if not GOOGLE.fullmatch(host):
+            session = requests.Session()
+            session.trust_env = not LOOPBACK.fullmatch(host)  # a proxy for the outside world does not reach loopback
+            return session
+        from google.auth.transport.requests import AuthorizedSession
+
+        return AuthorizedSession(self._wire.credentials.for_calls())  # type: ignore[no-untyped-call]
 
 
 def _is_host(host: str) -> bool:
     """As Docker reads a name: without a dot, a port or localhost it is a repository of Docker Hub."""
     return "." in host or ":" in host or host == "localhost"
-
-
-def _session(host: str) -> Any:
-    import requests
-
-    if not GOOGLE.fullmatch(host):
-        session = requests.Session()
-        session.trust_env = not LOOPBACK.fullmatch(host)  # a proxy for the outside world does not reach loopback
-        return session
-    import google.auth
-    from google.auth.transport.requests import AuthorizedSession
-
-    credentials, _ = google.auth.default(scopes=[SCOPE])
-    return AuthorizedSession(credentials)  # type: ignore[no-untyped-call]

@@ -164,7 +164,9 @@ class Service(Model):
         "a path (/etc/keys/jwt) a file. A folder holds the files of one secret and hides what the image has there.",
     )
     access: Access = Field(
-        Access.KEEP, description="Who may call it: `keep` (IAM is not touched), `public`, `private`."
+        Access.KEEP,
+        description="Who may call it: `public` (everyone), `private` (who holds roles/run.invoker), `keep` (IAM is not "
+        "touched).",
     )
     url: HttpAddress | None = Field(
         None, description="Address used by probes, suites and references instead of Cloud Run's (load balancer)."
