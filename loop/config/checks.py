@@ -120,8 +120,7 @@ def _unpinned(root: Located) -> Iterator[Problem]:
 
 def _idle(root: Located) -> Iterator[Problem]:
     """Keys that are read and checked, and that nothing acts on: who set one must hear it."""
-    platform = _maps_of(root, "platform")
-    account, endpoint = platform.get("impersonate"), platform.get("endpoint")
+    account, endpoint = _at(root, "platform", "impersonate"), _at(root, "platform", "endpoint")
     if account and account.value is not None and endpoint and endpoint.value != "google":
         yield Problem(account.place, ("platform", "impersonate"), "is for Google; an emulator has one account only")
     for name, suite in _maps(root, "suites").items():

@@ -15,6 +15,7 @@ from loop.core.environment import Dependency
 from loop.core.events import DependencyProbed
 from loop.core.state import IterationState
 from loop.errors import UsageError
+from loop.perform import identity
 from loop.perform.databases import Answer, ping, select_one
 from loop.perform.emit import Emit
 from loop.perform.setting import Setting
@@ -55,14 +56,14 @@ def drivers(dependencies: Iterable[Dependency]) -> None:
 
 
 def _tried(dependency: Dependency, it: IterationState, setting: Setting, emit: Emit) -> Answer:
-    attempt = _attempt(dependency, it, setting)
+    attempt = _attempt(dependency, it, setting, emit)
     until = time.monotonic() + dependency.within
     while not (found := attempt()).good and time.monotonic() < until:
         emit.wait(PAUSE)
     return found
 
 
-def _attempt(dependency: Dependency, it: IterationState, setting: Setting) -> Callable[[], Answer]:
+def _attempt(dependency: Dependency, it: IterationState, setting: Setting, emit: Emit) -> Callable[[], Answer]:
     if dependency.postgres:
         postgres = setting.reveal_address(dependency.postgres, it)
         return lambda: select_one(postgres)
@@ -74,7 +75,8 @@ def _attempt(dependency: Dependency, it: IterationState, setting: Setting) -> Ca
         return lambda: _connected(host.strip("[]"), int(port))
     url = setting.reveal_tested(dependency.http or "", it)
     expect = {key: setting.reveal_tested(text, it) for key, text in dependency.expect.items()}
-    return lambda: _answered(url, expect)
+    headers = identity.headers_to(url, it, setting, emit)
+    return lambda: _answered(url, expect, headers())
 
 
 def _connected(host: str, port: int) -> Answer:
@@ -85,9 +87,12 @@ def _connected(host: str, port: int) -> Answer:
     return Answer(good=True, detail="accepts connections")
 
 
-def _answered(url: str, expect: Mapping[str, str]) -> Answer:
+def _answered(url: str, expect: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+    request = urllib.request.Request(url)  # noqa: S310 - config admits http(s) only
+    for name, value in headers.items():
+        request.add_unredirected_header(name, value)  # a token is for this service alone
     try:
-        with urllib.request.urlopen(url, timeout=5.0) as answer:  # noqa: S310 - config admits http(s) only
+        with urllib.request.urlopen(request, timeout=5.0) as answer:  # noqa: S310 - config admits http(s) only
             body, status = answer.read(65_536), answer.status
     except (OSError, ValueError, http.client.HTTPException) as error:
         return Answer(good=False, detail=f"{url}: {error}")
