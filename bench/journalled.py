@@ -17,8 +17,9 @@ from loop.cloud import Platform
 from loop.core.actions import JudgeIteration
 from loop.core.environment import Capability, Charter, PlatformTarget, Suite
 from loop.core.events import Event, IterationStarted, RunStarted, ServingChecked, SuiteFinished
+from loop.core.fold import begin, evolve
 from loop.core.model import PASSING, Case, Outcome, SuiteResult
-from loop.core.state import RunState, begin, evolve
+from loop.core.state import RunState
 from loop.journal import opened
 from loop.journal.rows import Batch
 from loop.perform.emit import Emit, Worker

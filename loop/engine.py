@@ -13,8 +13,9 @@ from loop.console.observer import Observer
 from loop.core.actions import ALONE, Action, iteration, subject
 from loop.core.decide import decide
 from loop.core.events import ActionStarted, Event, InterruptRequested, RunPaused
+from loop.core.fold import evolve
 from loop.core.model import Case
-from loop.core.state import RunState, evolve
+from loop.core.state import RunState
 from loop.errors import Cancelled, LoopError
 from loop.journal import Journal, Run
 from loop.journal.rows import Batch

@@ -75,6 +75,6 @@ def _weakened(cases: list[str], weakened: tuple[str, ...], where: str) -> None:
 
 
 def _journal() -> "Journal":
-    from loop.cli.session import journal_of, repository
+    from loop.cli.here import journal_of, repository
 
     return journal_of(repository())

@@ -42,7 +42,7 @@ def _stopped(_number: int, _frame: object) -> NoReturn:
 
 
 def _examined(env: str, stack: ExitStack) -> "Iterator[Finding]":
-    from loop.cli.session import JOURNAL, connector, known_environment, repository
+    from loop.cli.here import JOURNAL, connector, known_environment, repository
     from loop.perform.doctor import examine
     from loop.perform.patient import Patient
     from loop.perform.setting import Mask

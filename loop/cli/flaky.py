@@ -20,8 +20,8 @@ def flaky(
     last: Annotated[int, typer.Option(min=2, help="Valid iterations to look at, newest last.")] = 20,
 ) -> None:
     """Cases that changed over the last iterations, worst first; `flaky`: on the same images and test source."""
+    from loop.cli.here import journal_of, repository
     from loop.cli.judged import environment_of, judged
-    from loop.cli.session import journal_of, repository
     from loop.console.records import flaky as shown
     from loop.core.flaky import habits
     from loop.core.stopping import comparable

@@ -32,7 +32,10 @@ def init(
         typer.Option("--env", "-e", help="Environment to write; default: staging with --project, else local."),
     ] = None,
     endpoint: Annotated[
-        str, typer.Option(help="`google`, `emulator`, or host:port of an emulator that runs.")
+        str,
+        typer.Option(
+            help="`google`, `emulator`, or host:port, the admin address of an emulator that runs (`loop emulator`)."
+        ),
     ] = "google",
 ) -> None:
     """Write configs/ENV.yaml, commented: from a project's services, or from the folders of this repository.
@@ -40,7 +43,7 @@ def init(
     With --project and --region the services of the project; without, every folder with a Procfile, a Dockerfile or the
     like, for the embedded emulator. Nothing is overwritten and nothing is asked; what was guessed is marked.
     """
-    from loop.cli.session import repository
+    from loop.cli.here import repository
 
     repo = repository()
     name = env or ("staging" if project else "local")
@@ -65,16 +68,11 @@ def _free(root: Path, name: str) -> None:
 
 
 def _listed(project: str, region: str, endpoint: str, repo: "Repository", stack: ExitStack) -> "Sequence[Deployed]":
-    from loop import cloud
-    from loop.cli.session import connector
+    from loop.cli.here import connector
     from loop.core.environment import PlatformTarget
 
     target = PlatformTarget(project=project, region=region, repository="", bucket="", endpoint=endpoint)
-    if endpoint in ("google", EMULATOR):
-        return connector(target, repo, stack)().existing()
-    platform = cloud.connect(target, cloud.Endpoints(grpc=endpoint, storage="", admin=""))
-    stack.callback(platform.close)
-    return platform.existing()
+    return connector(target, repo, stack)().existing()
 
 
 def _platform(project: str | None, region: str | None, endpoint: str) -> "tuple[Entry, ...]":

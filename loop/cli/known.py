@@ -89,14 +89,14 @@ def expire(pattern: Annotated[str, typer.Argument(help="The pattern, as it stand
 
 
 def _journal() -> "Journal":
-    from loop.cli.session import journal_of, repository
+    from loop.cli.here import journal_of, repository
 
     return journal_of(repository())
 
 
 def _file() -> tuple[Path, str | None]:
     """The file in the user's tree and its text, every line end as it is; None where there is no file."""
-    from loop.cli.session import repository
+    from loop.cli.here import repository
     from loop.config.known import FILE
 
     path = repository().root / "configs" / FILE

@@ -36,7 +36,7 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
 ) -> None:
     """What a service wrote lately, oldest first: time, severity, revision, text."""
-    from loop.cli.session import connector, repository
+    from loop.cli.here import connector, repository
     from loop.engine import utc_now
     from loop.perform.setting import Mask
 
@@ -105,7 +105,7 @@ def _back(since: str) -> timedelta:
 
 def _environment(name: str | None, repo: "Repository") -> "Environment":
     from loop import config
-    from loop.cli.session import known_environment
+    from loop.cli.here import known_environment
 
     read = config.tree(repo.root)
     if name is None:

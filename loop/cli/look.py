@@ -89,7 +89,7 @@ def _root() -> Path:
 
 
 def _journal() -> "Journal":
-    from loop.cli.session import journal_of, repository
+    from loop.cli.here import journal_of, repository
 
     return journal_of(repository())
 

@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from loop import config
-from loop.cli.session import connector, journal_of, repository
+from loop.cli.here import connector, journal_of, repository
 from loop.console.listing import Plan as Shown
 from loop.console.listing import PlannedHook, PlannedService, PlannedSuite
 from loop.console.listing import plan as as_text
 from loop.core.actions import BuildImage, DeployRevision, ProbeService, RunHook, RunSuite, subject
 from loop.core.environment import BuildMode, Hook
 from loop.core.events import RunStarted
+from loop.core.fold import begin
 from loop.core.foresee import Durations, durations
-from loop.core.state import IterationState, begin
+from loop.core.state import IterationState
 from loop.engine import utc_now
 from loop.journal import Journal, Run
 from loop.perform import performer

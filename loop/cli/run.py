@@ -43,7 +43,8 @@ def resume(
     json: Annotated[bool, typer.Option("--json", help="Print the events as JSON lines on stdout.")] = False,
 ) -> None:
     """Go on with a run that was stopped, or start its next iteration from your commit."""
-    from loop.cli.session import Session, resumable
+    from loop.cli.session import Session
+    from loop.cli.which import resumable
 
     environment, name = resumable(run, env)
     with Session.opened(environment, wait=wait) as session:

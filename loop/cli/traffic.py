@@ -17,7 +17,8 @@ def promote(
     json: Json = False,
 ) -> None:
     """Give all traffic to the candidates that a run tested, as one unit, and confirm it (traffic: promote: manual)."""
-    from loop.cli.session import Session, of_journal
+    from loop.cli.session import Session
+    from loop.cli.which import of_journal
 
     environment, name = of_journal(run, env)
     with Session.of_run(name, environment, wait=wait) as session:
@@ -34,7 +35,8 @@ def rollback(
 
     Exit code 3 where something was left alone for that reason.
     """
-    from loop.cli.session import Session, of_journal
+    from loop.cli.session import Session
+    from loop.cli.which import of_journal
 
     environment, name = of_journal(run, env)
     with Session.of_run(name, environment, wait=wait) as session:

@@ -51,7 +51,9 @@ class Build(Model):
 
 class Platform(Model):
     endpoint: Endpoint = Field(
-        "google", description="`google`, `emulator` (the embedded default), or host:port of an emulator that runs."
+        "google",
+        description="`google`, `emulator` (the embedded default), or host:port, the admin address of an emulator that "
+        "runs (`loop emulator`).",
     )
     project: Words | None = Field(None, description="Google Cloud project. Emulator: default `local`.")
     region: Words | None = Field(None, description="Cloud Run region. Emulator: default `emulator`.")

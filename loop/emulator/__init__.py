@@ -7,11 +7,11 @@ Google's unmodified clients work against it. Importing this package loads neithe
 from collections.abc import Iterable
 from pathlib import Path
 
-from loop.emulator.attach import Attachment, Endpoints, attach
+from loop.emulator.attach import Attachment, Endpoints, attach, serving_at
 from loop.emulator.secrets import local_secrets
 from loop.errors import UsageError
 
-__all__ = ["Attachment", "Endpoints", "attach", "local_secrets", "serve"]
+__all__ = ["Attachment", "Endpoints", "attach", "local_secrets", "serve", "serving_at"]
 
 
 def serve(

@@ -33,11 +33,14 @@ class Admin:
         faults: Faults,
         offered: Iterable[str],
     ) -> None:
+        self.endpoints: dict[str, str] = {}
+        """Where this emulator listens, by API; known once it does."""
         self._url = url
         self._rest = rest
         self._faults = faults
         self._offered = tuple(offered)
         self._calls: dict[tuple[str, str], Callable[[dict[str, str], bytes], Answer]] = {
+            ("GET", "/endpoints"): lambda *_: dict(self.endpoints),
             ("GET", "/urls"): self._reserve,
             ("GET", "/account"): lambda *_: {"key_file": str(key_file())},
             ("GET", "/faults"): lambda *_: {"faults": faults.listed()},

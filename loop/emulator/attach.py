@@ -7,6 +7,7 @@ that the new process inherits, so there is no moment in which the emulator has n
 
 import contextlib
 import fcntl
+import http.client
 import json
 import os
 import socket
@@ -34,6 +35,30 @@ class Endpoints:
     admin: str
     """`http://127.0.0.1:4713`: `GET /urls?project=&region=&service=[&tag=]` answers `{"url": ...}`."""
     pid: int
+
+
+def told(endpoints: Endpoints) -> dict[str, str]:
+    """What a client needs; `loop emulator` prints it, and the admin port answers it."""
+    return {"grpc": endpoints.grpc, "storage": endpoints.storage, "admin": endpoints.admin}
+
+
+def serving_at(admin: str) -> dict[str, str]:
+    """The endpoints of an emulator that somebody else keeps, by the `host:port` of its admin port."""
+    hint = "start it with loop emulator, and name the address that it prints as admin"
+    connection = http.client.HTTPConnection(admin, timeout=10)
+    try:
+        connection.request("GET", "/endpoints")
+        answer = connection.getresponse()
+        found = json.loads(answer.read()) if answer.status == http.client.OK else {}
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise PlatformError(
+            f"no emulator answers there: {error}", where=f"platform.endpoint {admin}", hint=hint
+        ) from error
+    finally:
+        connection.close()
+    if not isinstance(found, dict) or not {"grpc", "storage", "admin"} <= found.keys():
+        raise PlatformError("that is no emulator's admin port", where=f"platform.endpoint {admin}", hint=hint)
+    return {name: str(found[name]) for name in ("grpc", "storage", "admin")}
 
 
 class Attachment:

@@ -17,7 +17,7 @@ from typing import IO
 
 from loop.emulator.access import Policies
 from loop.emulator.admin import Admin
-from loop.emulator.attach import ENDPOINTS, Endpoints
+from loop.emulator.attach import ENDPOINTS, Endpoints, told
 from loop.emulator.builds import Builds
 from loop.emulator.contract import Contract
 from loop.emulator.desired import Revision, Service
@@ -112,7 +112,7 @@ class _Emulator:
         elif not standalone:
             loop.call_later(FIRST_CLIENT, self._stop_if_alone)
         if standalone:
-            print(json.dumps({key: value for key, value in asdict(endpoints).items() if key != "pid"}), flush=True)
+            print(json.dumps(told(endpoints)), flush=True)
         await self._over.wait()
         self._close()
         os._exit(0)  # open calls and connections have nothing left to do, and must not delay the end
@@ -165,6 +165,8 @@ class _Emulator:
             admin=f"http://127.0.0.1:{_port(admin)}",
             pid=os.getpid(),
         )
+
+        self._admin.endpoints = told(endpoints)
 
         async def lease(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             said = await reader.readline()

@@ -15,8 +15,9 @@ import sqlalchemy as sa
 
 from loop.core import events
 from loop.core.events import Event, IterationJudged, RunEnded, RunStarted
+from loop.core.fold import begin, evolve
 from loop.core.model import Case, TrendRow
-from loop.core.state import RunState, begin, evolve
+from loop.core.state import RunState
 from loop.errors import JournalError, JournalNewer
 from loop.journal import rows, tables
 from loop.journal.codec import decode, encode

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from loop.core.actions import Action, AwaitUntil, subject
 from loop.core.decide import decide
 from loop.core.events import Event
+from loop.core.fold import evolve
 from loop.core.foresee import Durations, foresee
-from loop.core.state import RunState, evolve
+from loop.core.state import RunState
 from loop.journal import Journal, Run
 from loop.perform.emit import Emit, Worker
 

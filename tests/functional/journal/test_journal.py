@@ -29,6 +29,7 @@ from loop.core.events import (
     ServiceObserved,
     SuiteFinished,
 )
+from loop.core.fold import begin, evolve
 from loop.core.model import (
     Case,
     CaseAttempt,
@@ -42,7 +43,6 @@ from loop.core.model import (
     SuiteResult,
     Verdict,
 )
-from loop.core.state import begin, evolve
 from loop.errors import JournalError, JournalNewer, LeaseHeld
 from loop.journal import Journal, Lease, Run, opened
 from loop.journal.lease import held_by

@@ -86,7 +86,7 @@ def test_an_emulator_that_runs_is_named_by_its_address(bare: Any, tmp_path: Path
     )  # fmt: skip
     try:
         assert serving.stdout is not None
-        address = json.loads(serving.stdout.readline())["grpc"]
+        address = json.loads(serving.stdout.readline())["admin"].removeprefix("http://")
         asked = ("--project", "acme", "--region", "us-central1", "--endpoint", address)
         run = bare.loop("init", *asked)
     finally:
@@ -123,3 +123,26 @@ def test_a_repository_without_services_says_what_was_looked_for(bare: Any) -> No
     assert "no folder holds a Procfile" in run.stderr
     assert "web: python app.py" in run.stderr
     assert not (bare.root / "configs").exists()
+
+
+def test_a_run_goes_to_the_emulator_that_its_configuration_names(stack: Any, tmp_path: Path) -> None:
+    serving = subprocess.Popen(
+        [sys.executable, "-m", "loop", "emulator", "--state", str(tmp_path / "state")],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert serving.stdout is not None
+        address = json.loads(serving.stdout.readline())["admin"].removeprefix("http://")
+        stack.configure("endpoint: emulator", f'endpoint: "{address}"')
+        run = stack.loop("run", "--env", "local")
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert not (stack.root / ".loop" / "emulator").exists()
+    finally:
+        serving.terminate()
+        serving.wait()
+        assert serving.stdout is not None
+        serving.stdout.close()
+    gone = stack.loop("plan", "--env", "local")
+    assert gone.returncode == 3
+    assert "no emulator answers there" in gone.stderr
+    assert "start it with loop emulator" in gone.stderr

@@ -14,8 +14,9 @@ from loop.console.live import Live
 from loop.console.progress import Progress
 from loop.console.screen import screen
 from loop.core.events import ActionStarted, Event, RunStarted, SuiteFinished
+from loop.core.fold import begin, evolve
 from loop.core.model import Case, Outcome
-from loop.core.state import RunState, begin, evolve
+from loop.core.state import RunState
 
 
 class Terminal(io.StringIO):

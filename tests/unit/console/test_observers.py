@@ -16,8 +16,9 @@ from loop.console.jsonlines import JsonLines
 from loop.console.observer import Observer
 from loop.console.plain import Plain
 from loop.core.events import Event, RunStarted
+from loop.core.fold import begin, evolve
 from loop.core.model import Case, Outcome
-from loop.core.state import RunState, begin, evolve
+from loop.core.state import RunState
 
 
 def replay(story: Story, *observers: Observer) -> None:

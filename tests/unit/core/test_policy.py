@@ -13,7 +13,8 @@ import pytest
 
 from loop.core.decide import decide
 from loop.core.events import VERSION, RunStarted
-from loop.core.state import RunState, begin, evolve
+from loop.core.fold import begin, evolve
+from loop.core.state import RunState
 from loop.journal.codec import decode
 
 CASES = Path(__file__).parents[2] / "cases"

@@ -23,6 +23,7 @@ from loop.core.events import (
     ServiceUnverified,
 )
 from loop.core.evidence import LogLine, SuiteEvidence
+from loop.core.fold import begin, evolve
 from loop.core.model import (
     Case,
     Change,
@@ -42,7 +43,7 @@ from loop.core.model import (
     Serving,
     Verdict,
 )
-from loop.core.state import RunState, SuiteState, begin, evolve
+from loop.core.state import RunState, SuiteState
 from loop.fixers import brief, markdown
 from loop.fixers.brief import trimmed
 from loop.fixers.markdown import fenced

@@ -37,6 +37,7 @@ from loop.core.events import (
     SuiteFinished,
 )
 from loop.core.evidence import CaseRequest, LogLine, LogStatus, ServiceEvidence, SuiteEvidence
+from loop.core.fold import begin, evolve
 from loop.core.model import (
     CapabilityJudged,
     Case,
@@ -62,7 +63,7 @@ from loop.core.model import (
     TrendRow,
     Verdict,
 )
-from loop.core.state import RunState, begin, evolve
+from loop.core.state import RunState
 
 START = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 SUITE = "p1-critical"

@@ -1,0 +1,43 @@
+"""What a command that is over says of a run, and its exit code."""
+
+from loop.core.pruning import Pruning
+from loop.core.state import RunState
+from loop.core.traffic import candidates
+from loop.core.wording import count
+from loop.errors import PlatformError
+from loop.perform.traffic import NEW
+
+
+def exit_code(state: RunState) -> int:
+    """Design section 10."""
+    if state.ended and not state.interrupted:
+        return state.ended.exit_code
+    if state.paused:
+        return state.paused.exit_code
+    return 130 if state.interrupted else 70
+
+
+def rollback_code(state: RunState) -> int:
+    """What did not serve before the run can not be put back, and is no failure; what somebody else moved is one."""
+    it = state.current
+    if it is None or it.restoration is None or state.rollback:
+        return state.paused.exit_code if state.paused else 130
+    return PlatformError.exit_code if any(why != NEW for why in it.restoration.left.values()) else 0
+
+
+def pruned(service: str, what: Pruning, there: int, *, dry: bool) -> str:
+    verb = "would go" if dry else "removed"
+    if not what.tags and not what.revisions:
+        return f"{service}: nothing to remove, {count(there, 'revision')}"
+    gone = f"{count(len(what.revisions), 'revision')} and {count(len(what.tags), 'tag')} {verb}"
+    names = ", ".join([*what.revisions, *what.tags])
+    return f"{service}: {gone} ({names}), {count(there - len(what.revisions), 'revision')} kept"
+
+
+def nothing_to_promote(state: RunState) -> str:
+    it = state.current
+    if it is None or it.judgement is None or not candidates(it):
+        return "it has no candidates that were tested"
+    if it.promotion is not None:
+        return "its candidates were promoted already"
+    return f"its candidates did not pass: {it.judgement.rule}"

@@ -1,0 +1,47 @@
+"""Which run a command means: the one named, or the newest of an environment."""
+
+from loop.cli.here import journal_of, repository
+from loop.core.actions import Ending
+from loop.errors import UsageError
+from loop.journal import Journal, Run
+
+
+def of_journal(name: str | None, environment: str | None) -> tuple[str, str]:
+    """Environment and name of the run that a command means: the one named, else the environment's newest."""
+    journal = journal_of(repository())
+    try:
+        run = _newest(journal, name, environment)
+        return run.environment, run.name
+    finally:
+        journal.close()
+
+
+def resumable(name: str | None, environment: str | None) -> tuple[str, str]:
+    """Environment and name of the run that `loop resume` means: the one named, else the environment's newest."""
+    repo = repository()
+    journal = journal_of(repo)
+    try:
+        return _chosen(journal, name, environment)
+    finally:
+        journal.close()
+
+
+def _chosen(journal: Journal, name: str | None, environment: str | None) -> tuple[str, str]:
+    run = _newest(journal, name, environment)
+    state = journal.state(run)
+    if state.ended and state.ended.ending is Ending.UNPROMOTED and not state.owes:
+        raise UsageError(f"{run.name} waits for promotion", hint=f"loop promote {run.name}")
+    if state.ended and state.ended.exit_code == 0 and not state.owes:
+        raise UsageError(f"{run.name} met its goal: nothing to resume", hint=f"loop run --env {run.environment}")
+    return run.environment, run.name
+
+
+def _newest(journal: Journal, name: str | None, environment: str | None) -> Run:
+    if name is None and environment is None:
+        raise UsageError("which run?", hint="name it, or give --env NAME for its newest; loop history lists them")
+    run = journal.find(name) if name else next(iter(reversed(journal.runs(environment))), None)
+    if run and environment and run.environment != environment:
+        raise UsageError(f"{run.name} is a run of {run.environment}, not of {environment}", hint="leave out --env")
+    if run is None:
+        raise UsageError(f"there is no run {name or 'of ' + str(environment)}", hint="loop history")
+    return run
