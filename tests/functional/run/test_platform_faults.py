@@ -8,7 +8,9 @@ from typing import Any
 
 import grpc
 import pytest
+from google.cloud.run_v2 import ServicesClient
 from google.cloud.run_v2 import types as run
+from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import ErrorInfo, PreconditionFailure, RetryInfo
 
@@ -185,3 +187,54 @@ def test_a_caller_who_may_not_call_the_private_service_is_told_the_permission(fa
     nothing = Fault(grpc.StatusCode.OK, answer=b"")
     faults.fault = lambda method, *_: nothing if method == "TestIamPermissions" else None
     stopped(faults, "run.routes.invoke is missing", "add-iam-policy-binding a")
+
+
+def splits(faults: Any) -> dict[str, dict[str, int]]:
+    """Asked of the emulator itself, behind the proxy."""
+    client = ServicesClient(transport=ServicesGrpcTransport(channel=faults.channel))
+    found = client.list_services(parent="projects/local/locations/emulator")
+    return {s.name.rpartition("/")[2]: {t.revision: t.percent for t in s.traffic if t.percent} for s in found}
+
+
+def three_services(stack: Any) -> None:
+    for name in ("app.py", "answer.txt", "Procfile"):
+        stack.write(f"services/c/{name}", stack.read(f"services/a/{name}"))
+    stack.configure("services:\n", "services:\n  c: {source: services/c, health: /health}\n")
+    stack.commit("A third service")
+
+
+def test_a_promotion_that_fails_halfway_is_undone_and_tried_again_by_resume(faults: Any) -> None:
+    stack = faults.stack
+    three_services(stack)
+    green(faults)
+    before = splits(faults)
+    assert sorted(before) == ["a", "b", "c"]
+    stack.write("configs/local.yaml", stack.read("configs/local.yaml") + "traffic: candidate\n")
+    for name in before:
+        stack.write(f"services/{name}/note.txt", "another build\n")
+    stack.commit("All three change")
+
+    def not_b(method: str, _number: int, request: bytes) -> Any:
+        if method != "UpdateService":
+            return None
+        asked = run.UpdateServiceRequest.deserialize(request)
+        moves = "traffic" in asked.update_mask.paths and asked.service.name.endswith("/b")
+        return denied("run.services.update", "services/b") if moves else None
+
+    faults.fault = not_b
+    ended = stack.loop("run", "--env", "local")
+    assert ended.returncode == 3, ended.stdout + ended.stderr
+    assert faults.faults["UpdateService"], "the promotion of b was refused"
+    assert splits(faults) == before
+    report = stack.report(2, 0)
+    assert "**Promotion failed** at b" in report
+    assert "run.services.update is missing" in report
+    undone = stack.record(2, 0)["traffic"]["undone"]
+    assert (sorted(undone["restored"]), undone["left"]) == (["a", "c"], {})
+
+    faults.fault = lambda *_: None
+    resumed = stack.loop("resume", "--env", "local")
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    services = stack.record(2, 1)["services"]
+    assert splits(faults) == {name: {services[name]["revision"]: 100} for name in before}
+    assert stack.record(2, 1)["traffic"]["confirms"] == 0
