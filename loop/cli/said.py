@@ -35,9 +35,13 @@ def pruned(service: str, what: Pruning, there: int, *, dry: bool) -> str:
 
 
 def nothing_to_promote(state: RunState) -> str:
-    it = state.current
-    if it is None or it.judgement is None or not candidates(it):
+    tested = next((it for it in reversed(state.iterations) if candidates(it) and it.judgement), None)
+    if state.rolled_back:
+        return "it was rolled back; a new run tests its commit again"
+    if tested is None or tested.judgement is None:
         return "it has no candidates that were tested"
-    if it.promotion is not None:
+    if any(it.restoration for it in state.iterations):
+        return "its candidates were promoted, and put back since; a new run tests them again"
+    if tested.promotion is not None:
         return "its candidates were promoted already"
-    return f"its candidates did not pass: {it.judgement.rule}"
+    return f"its candidates did not pass: {tested.judgement.rule}"

@@ -21,6 +21,7 @@ from loop.core.environment import Charter, Environment
 from loop.core.events import Event, RollbackRequested, RunResumed, RunStarted
 from loop.core.state import RunState
 from loop.core.traffic import promotable
+from loop.core.wording import standing
 from loop.engine import Engine, utc_now
 from loop.errors import UsageError
 from loop.journal import Journal, Lease, Run
@@ -103,6 +104,7 @@ class Session:
             source.fetch(self._repo, wish.ref)
         if wish.ref is not None:
             source.resolve(self._repo, wish.ref)
+        self._warn_of_an_open_run()
         charter = _limited(self._environment.charter, wish.iterations)
         _known_suites(charter, wish.suites)
         event = RunStarted(
@@ -118,6 +120,14 @@ class Session:
         )
         return self._drive(self._journal.start(event), (), json=json)
 
+    def _warn_of_an_open_run(self) -> None:
+        """A run that was stopped in the middle may have moved some of the traffic: what it left counts as found."""
+        newest = next(iter(reversed(self._journal.runs(self._environment.charter.name))), None)
+        state = self._journal.state(newest) if newest else None
+        if state and not state.ended and not state.rolled_back:
+            way = f"loop resume {state.name} would go on with it, loop rollback {state.name} puts back what it found"
+            sys.stderr.write(f"warning: {state.name} did not end ({standing(state)}); {way}\n")
+
     def resume(self, name: str, *, ref: str | None, again: bool, json: bool) -> int:
         """Go on with a run of this environment; its exit code."""
         run = self._found(name)
@@ -132,8 +142,9 @@ class Session:
         """Give the traffic to what a run tested, and confirm it; its exit code."""
         run = self._found(name)
         state = self._journal.state(run)
-        if state.current is None or not promotable(state.current):
-            raise UsageError(nothing_to_promote(state), where=state.name, hint=f"loop show {state.name}")
+        if state.rolled_back or state.current is None or not promotable(state.current):
+            hint = f"loop show {state.name}, or loop run --env {state.environment}"
+            raise UsageError(nothing_to_promote(state), where=state.name, hint=hint)
         event = RunResumed(host=socket.gethostname(), pid=os.getpid(), promote=True)
         return self._drive(run, (event,), json=json)
 

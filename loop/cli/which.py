@@ -29,11 +29,21 @@ def resumable(name: str | None, environment: str | None) -> tuple[str, str]:
 def _chosen(journal: Journal, name: str | None, environment: str | None) -> tuple[str, str]:
     run = _newest(journal, name, environment)
     state = journal.state(run)
+    if state.rolled_back and not state.owes:
+        raise UsageError(f"{run.name} was rolled back: nothing can go on from it", hint=_anew(run))
+    newest = journal.runs(run.environment)[-1]
+    if newest.id != run.id:
+        sentence = f"{newest.name} came after {run.name}, which would now work over what that one left"
+        raise UsageError(sentence, hint=_anew(run))
     if state.ended and state.ended.ending is Ending.UNPROMOTED and not state.owes:
         raise UsageError(f"{run.name} waits for promotion", hint=f"loop promote {run.name}")
     if state.ended and state.ended.exit_code == 0 and not state.owes:
-        raise UsageError(f"{run.name} met its goal: nothing to resume", hint=f"loop run --env {run.environment}")
+        raise UsageError(f"{run.name} met its goal: nothing to resume", hint=_anew(run))
     return run.environment, run.name
+
+
+def _anew(run: Run) -> str:
+    return f"loop run --env {run.environment}"
 
 
 def _newest(journal: Journal, name: str | None, environment: str | None) -> Run:

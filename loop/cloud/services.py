@@ -289,6 +289,9 @@ class Services:
             hint=f"name the address in the configuration: services.{service.name}.url",
         )
 
+    def has_revision(self, service: Service, revision: str, wait: Wait) -> bool:
+        return ignoring(Missing, lambda: self._revision(service, revision, wait)) is not None
+
     def _get(self, service: Service, wait: Wait) -> "ServiceProto":
         from google.cloud.run_v2.types import GetServiceRequest
 

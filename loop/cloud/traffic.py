@@ -4,6 +4,7 @@ Only the split and our own annotation are sent (update mask), with the etag of t
 whatever else somebody changed meanwhile, stays. Everything is read back.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -42,13 +43,20 @@ class Traffic:
             if sole not in shift.ours and now != dict(shift.expected):
                 raise Moved(
                     f"{service.service} serves {in_words(splits_from_proto(found)) or 'nothing'}, "
-                    "which somebody else decided",
+                    f"which {_whose(service, now)} decided",
                     where=self._services.name(service),
                     hint="see who deploys it; it was left alone",
                 )
             found.traffic = traffic_split(to, found.traffic)
             return True
 
+        gone = next((revision for revision in to if not self._services.has_revision(service, revision, wait)), "")
+        if gone:
+            raise Missing(
+                f"{gone} is no longer there (pruned, or deleted): that split can not come back",
+                where=self._services.name(service),
+                hint="deploy again: loop run",
+            )
         self._changed(service, change, shift.fence, f"moving the traffic of {service.service}", wait)
         return self._read_back(service, to, wait)
 
@@ -115,3 +123,10 @@ class Traffic:
                 hint="see who else deploys it, then: loop resume",
             )
         return serving
+
+
+def _whose(service: Service, split: Mapping[str, int]) -> str:
+    """Another run of loop is told by the names that it gives."""
+    name = re.compile(rf"{re.escape(service.service)}-l([a-z2-7]{{6}})-\d+")
+    runs = {found[1] for revision in split if (found := name.fullmatch(revision))}
+    return f"another run of loop ({', '.join(sorted(runs))})" if runs else "somebody else"

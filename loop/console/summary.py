@@ -16,7 +16,7 @@ from loop.core.wording import (
     resume_command,
     rows,
     sentence,
-    traffic,
+    serves,
     weak_evidence,
 )
 
@@ -106,16 +106,25 @@ def _hooks(state: RunState, width: int) -> Iterator[str]:
 
 
 def _left_behind(state: RunState, width: int) -> Iterator[str]:
-    """What a run that stopped halfway leaves on the platform."""
-    if state.current is None or state.current.judgement or state.ended:
+    """What a run that stopped halfway, also between its verdict and its end, leaves on the platform."""
+    if state.current is None or state.ended or state.rolled_back:
+        return
+    if state.current.judgement and not any(s.promoted for s in state.current.services.values()):
         return
     for service, operation in open_operations(state.current):
         yield cut(f"Still open: {service}, {operation}", width)
     for each in state.current.services.values():
-        if traffic(each):
-            yield cut(f"Serving: {each.name}, {traffic(each)}", width)
+        if serves(each):
+            yield cut(f"Serving: {each.name}, {serves(each)}", width)
     if any(each.created and not each.unchanged and each.found for each in state.current.services.values()):
         yield f"Back to what served before: loop rollback {state.name}"
+
+
+_FIRST = {
+    Ending.WAITING: "commit a fix, then ",
+    Ending.DEPLOY_FAILING: "mend it, then ",
+    Ending.INVALID: "mend it, then ",
+}
 
 
 def _next(state: RunState) -> Iterator[str]:
@@ -124,5 +133,5 @@ def _next(state: RunState) -> Iterator[str]:
     if state.owes:
         yield f"The hook on_end has not ended: {resume_command(state)}"
     elif next_command(state):
-        first = "commit a fix, then " if state.ended and state.ended.ending is Ending.WAITING else ""
+        first = _FIRST.get(state.ended.ending, "") if state.ended and not state.rolled_back else ""
         yield f"Next: {first}{next_command(state)}"

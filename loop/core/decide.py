@@ -38,7 +38,7 @@ def decide(state: RunState) -> tuple[Action, ...]:
     """The actions that should be running now; empty when this process has nothing left to do."""
     if state.rollback and not state.interrupted and state.current:
         return (RestoreServices(iteration=state.current.number),)
-    if state.ended or state.paused or state.interrupted:
+    if state.ended or state.paused or state.interrupted or state.rolled_back:
         return _last_report(state) or _on_end(state)
     if state.deadline_passed:
         return _out_of_time(state)

@@ -257,10 +257,8 @@ def _moved(state: RunState, event: ServicePromoted | ServicesPromoted | Promotio
         case ServicesRestored():
             for name, split in event.restored.items():
                 state = _service(state, k, name, restored=split) if name in state.iteration(k).services else state
-            # a run that a kill left in the middle must not go on by itself once it was rolled back
-            stays = state.rollback and not (state.ended or state.paused)
-            restored = _changed(state, k, restoration=event, report="")
-            return replace(restored, rollback=False, report_stale=True, interrupted=state.interrupted or stays)
+            back = _changed(state, k, restorations=(*state.iteration(k).restorations, event), report="")
+            return replace(back, rollback=False, report_stale=True)
 
 
 def _changed(state: RunState, number: int, **changes: Any) -> RunState:

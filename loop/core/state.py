@@ -123,11 +123,17 @@ class IterationState:
     """The iteration whose promotion this one confirms."""
     promotion: ServicesPromoted | None = None
     undone: PromotionUndone | None = None
-    restoration: ServicesRestored | None = None
+    restorations: tuple[ServicesRestored, ...] = ()
+    """Each time that a split was wanted back after this iteration, oldest first."""
 
     @property
     def hook_failures(self) -> tuple[HookFinished, ...]:
         return tuple(hook for hook in self.hooks.values() if hook.reason)
+
+    @property
+    def restoration(self) -> ServicesRestored | None:
+        """The last one."""
+        return self.restorations[-1] if self.restorations else None
 
     @property
     def title(self) -> str:
@@ -174,7 +180,8 @@ class RunState:
     rollback: bool = False
     """Somebody asked for the split that the run found, and has not got it yet."""
     rolled_back: bool = False
-    """What was asked for last is the split that it found: no hook of the end is due."""
+    """What was asked for last is the split that it found: what was tested serves no more, so nothing goes on from it,
+    and no hook of the end is due."""
     report_stale: bool = False
     """Something that the report shows happened since it was written."""
 

@@ -72,6 +72,8 @@ def reason(said: str, why: str) -> str:
 
 def next_command(state: RunState) -> str:
     """The command that goes on from here; empty where the goal is met."""
+    if state.rolled_back:
+        return f"loop run --env {state.environment}"
     if state.ended is None or state.ended.ending is Ending.WAITING:
         return f"loop resume {state.name}"
     if state.ended.ending is Ending.UNPROMOTED:
@@ -112,6 +114,13 @@ def traffic(service: ServiceState) -> str:
     return split_words(serving.traffic) if serving else ""
 
 
+def serves(service: ServiceState) -> str:
+    """As `traffic`, without what has a tag and nobody's requests."""
+    read = read_last(service)
+    splits = service.restored or (read.traffic if read else ())
+    return split_words(split for split in splits if split.percent)
+
+
 def split_words(splits: Iterable[Split]) -> str:
     """What takes no traffic is named for its tag."""
     return ", ".join(f"{s.percent}% {s.revision}{f' ({s.tag})' if s.tag else ''}" for s in splits)
@@ -130,7 +139,7 @@ def moves(iteration: IterationState) -> list[str]:
     """What became of the traffic after the verdict."""
     said = ["promoted"] if iteration.promotion else []
     said += ["promotion failed"] if iteration.undone else []
-    said += ["traffic put back"] if iteration.restoration and iteration.restoration.restored else []
+    said += ["traffic put back"] if any(each.restored for each in iteration.restorations) else []
     return said
 
 
@@ -194,7 +203,9 @@ def run_row(state: RunState) -> RunRow:
 
 
 def standing(state: RunState) -> str:
-    """Where the run stands, in one word or two. Whether a process still works at it, only the lease knows."""
+    """Where the run stands, in a few words. Whether a process still works at it, only the lease knows."""
+    if state.rolled_back:
+        return f"{state.ended.ending}, rolled back" if state.ended else "rolled back"
     if state.ended:
         return state.ended.ending
     if state.paused:

@@ -23,6 +23,8 @@ from loop.emulator.names import ServiceName, service_name
 from loop.emulator.relay import answer, relay, turn_away
 
 UNAVAILABLE = "The request failed because the response was malformed or the connection to the instance had an error."
+TRIES = 4
+"""Attempts to reach a process: on a busy machine the next one may die, too, before its end is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +146,7 @@ class Router:
 
     async def _reach(self, exchange: Exchange) -> tuple[Instance, asyncio.StreamReader, asyncio.StreamWriter] | None:
         """A connection to the revision's process, which is started if it does not run or died at this moment."""
-        for _ in range(2):
+        for _ in range(TRIES):
             instance = await self._instance(exchange.revision)
             if instance is None:
                 return None

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.core import events
-from loop.core.events import Event, IterationJudged, RunEnded, RunStarted
+from loop.core.events import Event, IterationJudged, RollbackRequested, RunEnded, RunStarted
 from loop.core.fold import begin, evolve
 from loop.core.model import Case, TrendRow
 from loop.core.state import RunState
@@ -177,15 +177,17 @@ class Journal:
         return tuple(reversed(found))
 
     def _trend_row(self, run: Run) -> TrendRow | None:
-        seen = self.events(run, types=("IterationJudged", "RunEnded"))
+        seen = self.events(run, types=("IterationJudged", "RunEnded", "RollbackRequested"))
         judged = [e for e in seen if isinstance(e, IterationJudged)]
         ended = [e for e in seen if isinstance(e, RunEnded)]
         if not judged:
             return None
+        endings = [ended[-1].ending.value] if ended else []
+        endings += ["rolled back"] if isinstance(seen[-1], RollbackRequested) else []
         last = judged[-1]
         return TrendRow(
             run=run.name, iteration=last.iteration, at=last.at, verdict=last.judgement.verdict,
-            rate=last.judgement.raw, ending=ended[-1].ending if ended else "",
+            rate=last.judgement.raw, ending=", ".join(endings),
         )  # fmt: skip
 
     # cases

@@ -101,7 +101,7 @@ def _traffic(subject: Subject) -> dict[str, Any]:
         "pairs": plain(pairs(iteration)),
         "promotion": plain(iteration.promotion),
         "undone": plain(iteration.undone),
-        "restoration": plain(iteration.restoration),
+        "restorations": plain(iteration.restorations),
     }
 
 

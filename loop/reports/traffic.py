@@ -33,8 +33,9 @@ def _told(subject: Subject, iteration: IterationState) -> Iterator[Bullet]:
         yield Bullet(line(Strong("Promoted"), f" as one unit: {', '.join(iteration.promotion.services)}"))
     if iteration.undone:
         yield from _undone(iteration.undone)
-    if iteration.restoration:
-        yield from _restored(iteration.restoration)
+    told = [each for each in iteration.restorations if each.restored or each.left] or iteration.restorations[-1:]
+    for each in told:
+        yield from _restored(each)
     yield from _way_back(subject, iteration)
 
 
@@ -66,7 +67,7 @@ def _way_back(subject: Subject, iteration: IterationState) -> Iterator[Bullet]:
     """Offered where something of this run takes traffic and there was something before it."""
     state = subject.state
     stopped = state.ended or state.interrupted or state.paused
-    if not subject.last or not stopped or iteration.restoration:
+    if not subject.last or not stopped or iteration.restorations:
         return
     ours = [s for s in iteration.definitions if _serves(iteration, s.name) in made(state, s)]
     if any(iteration.services[s.name].found for s in ours):

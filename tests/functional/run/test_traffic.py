@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 from google.cloud import run_v2
+from google.cloud.run_v2.services.revisions.transports import RevisionsGrpcTransport
 from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
 
 from loop import emulator
@@ -120,7 +121,7 @@ def test_a_confirmation_that_fails_puts_every_service_back(
     assert cloud.both() == before
     confirmation = stack.record(2, 1)
     assert confirmation["judgement"]["verdict"] == "failed"
-    assert sorted(confirmation["traffic"]["restoration"]["restored"]) == ["a", "b"]
+    assert sorted(confirmation["traffic"]["restorations"][0]["restored"]) == ["a", "b"]
     assert "**Put back** to the split that the run found (the promotion was not confirmed)" in stack.report(2, 1)
 
 
@@ -159,7 +160,7 @@ def test_a_manual_promotion_waits_for_its_command(stack: Any, cloud: Cloud, befo
     assert cloud.both() == revisions_of(stack.record(2, 0))
     assert stack.record(2, 1)["traffic"]["confirms"] == 0
     again = stack.loop("promote", "local-2")
-    assert (again.returncode, "nothing" in again.stderr or "no candidates" in again.stderr) == (2, True), again.stderr
+    assert (again.returncode, "promoted already" in again.stderr) == (2, True), again.stderr
 
 
 def test_a_red_run_puts_back_what_it_found_where_that_is_wanted(
@@ -186,6 +187,11 @@ def test_a_red_run_keeps_its_traffic_and_rolls_back_by_command(
     assert "asked for with loop rollback" in stack.report(2, 0)
     again = stack.loop("rollback", "local-2")
     assert (again.returncode, "nothing to put back" in again.stderr) == (0, True), again.stderr
+    assert "**Put back** to the split that the run found" in stack.report(2, 0), "what was told once stays told"
+    resumed = stack.loop("resume", "local-2")
+    assert resumed.returncode == 2
+    assert "local-2 was rolled back: nothing can go on from it" in resumed.stderr
+    assert "rolled back" in stack.loop("history", env={"COLUMNS": "120"}).stdout
 
 
 def test_what_somebody_else_moved_since_is_named_and_left_alone(
@@ -290,3 +296,45 @@ def test_old_candidates_are_pruned_and_what_serves_or_is_needed_stays(
     assert cloud.tags("a") == {newest["tag"]: newest["revision"]}
     assert cloud.both() == before
     assert "nothing to remove" in stack.loop("prune", "--env", "local", "--keep", "1").stdout
+
+
+def test_a_run_that_another_one_followed_is_not_gone_on_with(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    changed(stack, "", answer="wrong")
+    assert stack.loop("run", "--env", "local").returncode == 1
+    assert stack.loop("run", "--env", "local").returncode == 1
+    resumed = stack.loop("resume", "local-2")
+    assert resumed.returncode == 2
+    assert "local-3 came after local-2" in resumed.stderr
+
+
+def test_a_revision_that_took_over_our_labels_is_not_taken_for_ours(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    def patch(found: run_v2.Service) -> None:
+        found.template.revision = "a-patched"
+        found.template.containers[0].env.append(run_v2.EnvVar(name="ANSWER", value="right"))
+        found.traffic = [run_v2.TrafficTarget(type_=2, revision="a-patched", percent=100)]
+
+    cloud.update("a", patch)
+    run = stack.loop("run", "--env", "local")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "revision a-patched was not deployed by loop" in run.stderr
+    assert cloud.split("a") == {stack.record(2, 0)["services"]["a"]["revision"]: 100}
+    assert "a-patched" not in cloud.split("a")
+
+
+def test_a_split_whose_revision_is_gone_is_said_to_be_gone(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    changed(stack, "", answer="wrong")
+    assert stack.loop("run", "--env", "local").returncode == 1
+    (old,) = before["a"]
+    channel = cloud.services.transport.grpc_channel
+    revisions = run_v2.RevisionsClient(transport=RevisionsGrpcTransport(channel=channel))
+    revisions.delete_revision(name=f"{SERVICES}a/revisions/{old}").result(timeout=30)
+    back = stack.loop("rollback", "--env", "local")
+    assert back.returncode == 3, back.stdout + back.stderr
+    assert cloud.split("b") == before["b"]
+    assert f"**a** was left alone: {old} is no longer there" in stack.report(2, 0)

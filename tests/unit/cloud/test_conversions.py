@@ -59,7 +59,7 @@ def test_a_split_over_several_revisions_has_no_sole_revision():
 def test_serving_carries_our_labels_image_and_commit():
     labels = {"loop-run": "a1b2c3", "loop-iteration": "2", "loop-commit": "c" * 40, "loop-digest": "d" * 40}
     revision = run.Revision(
-        name=f"{PARENT}/revisions/web-l1-0",
+        name=f"{PARENT}/revisions/web-la1b2c3-2",
         labels=labels,
         containers=[
             run.Container(image="side"),
@@ -67,11 +67,20 @@ def test_serving_carries_our_labels_image_and_commit():
         ],
         create_time="2026-11-22T10:00:00.5Z",
     )
-    service = run.Service(name=PARENT, traffic_statuses=[status("web-l1-0", 100)])
+    service = run.Service(name=PARENT, traffic_statuses=[status("web-la1b2c3-2", 100)])
     serving = conversions.serving_from_proto(service, revision, "http://web")
-    assert (serving.service, serving.revision, serving.image) == ("web", "web-l1-0", "main")
+    assert (serving.service, serving.revision, serving.image) == ("web", "web-la1b2c3-2", "main")
     assert (serving.run, serving.iteration, serving.commit, serving.digest) == ("a1b2c3", "2", "c" * 40, "d" * 40)
     assert serving.created.isoformat() == "2026-11-22T10:00:00.500000+00:00"
+
+
+def test_labels_that_a_strangers_update_took_over_do_not_make_a_revision_ours():
+    labels = {"loop-run": "a1b2c3", "loop-iteration": "2", "loop-commit": "c" * 40, "loop-digest": "d" * 40}
+    containers = [run.Container(image="another")]
+    revision = run.Revision(name=f"{PARENT}/revisions/web-patched", labels=labels, containers=containers)
+    service = run.Service(name=PARENT, traffic_statuses=[status("web-patched", 100)])
+    serving = conversions.serving_from_proto(service, revision, "http://web")
+    assert (serving.run, serving.iteration, serving.commit, serving.digest) == ("", "", "", "")
 
 
 def test_what_the_configuration_does_not_name_is_kept():

@@ -48,7 +48,7 @@ def test_a_run_that_stopped_before_its_first_iteration_still_says_why() -> None:
         ("interrupted", "Next: loop resume local-42"),
         ("paused", "Next: loop resume local-42"),
         ("ruined", "Next: commit a fix, then loop resume local-42"),
-        ("crashing", "Next: loop run --env local"),
+        ("crashing", "Next: mend it, then loop run --env local"),
         ("known", None),
     ],
 )
