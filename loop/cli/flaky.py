@@ -19,7 +19,7 @@ def flaky(
     ] = None,
     last: Annotated[int, typer.Option(min=2, help="Valid iterations to look at, newest last.")] = 20,
 ) -> None:
-    """Cases that changed over the last iterations, worst first; `flaky`: on the same images and test source."""
+    """Cases that changed over the last iterations, worst first; `flaky`: on the same images and tests."""
     from loop.cli.here import journal_of, repository
     from loop.cli.judged import environment_of, judged
     from loop.console.records import flaky as shown
@@ -41,4 +41,5 @@ def _sightings(journal: "Journal", chosen: "list[tuple[Run, IterationState]]") -
 
     for run, iteration in chosen:
         rows = (case for cases in cases_of(iteration, journal, run).values() for case in cases)
-        yield Sighting(cases=rows, images=images({s.name: s.image for s in iteration.services.values()}))
+        served = images({s.name: s.image for s in iteration.services.values()})
+        yield Sighting(cases=rows, images=served, testside=iteration.testside)

@@ -4,8 +4,10 @@ A name that belongs to tests counts as tests even inside a service's source: a c
 be one.
 """
 
+import re
 from collections.abc import Collection, Iterable, Sequence
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import cache
 
 from loop.core.model import ChangeKind
 
@@ -21,15 +23,26 @@ INFRA_NAMES = (
     "Dockerfile", "Dockerfile.*", "*.Dockerfile", "*.dockerfile", ".dockerignore", "docker-compose*", "compose.y*ml",
     "cloudbuild*.y*ml", "cloudbuild*.json", ".gcloudignore", "Makefile", "*.mk", "*.tf", "*.tfvars", ".gitlab-ci.yml",
 )  # fmt: skip
+RECIPE_NAMES = ("Dockerfile", ".dockerignore", "cloudbuild*.y*ml", "cloudbuild*.json", ".gcloudignore")
 DOC_NAMES = ("*.md", "*.rst", "*.adoc", "LICENSE*", "CHANGELOG*", "AUTHORS*", "README*")
 DOC_NAMES_OF_A_SERVICE = ("README*", "CHANGELOG*", "CONTRIBUTING*", "LICENSE*", "AUTHORS*")
 """Any other text in a service's source may be what it serves or runs on (a prompt, a template)."""
 
 
 def classify(
-    path: str, *, services: Sequence[str] = (), suites: Sequence[str] = (), config_files: Collection[str] = ()
+    path: str,
+    *,
+    services: Sequence[str] = (),
+    suites: Sequence[str] = (),
+    config_files: Collection[str] = (),
+    runners: Collection[str] = (),
 ) -> ChangeKind:
-    """The kind of one path; all paths and folders are relative to the repository's root, with `/`."""
+    """The kind of one path; all paths and folders are relative to the repository's root, with `/`.
+
+    `runners`: files that a suite's run depends on, wherever they lie (`testside.runners`).
+    """
+    if path in runners and path not in config_files:
+        return ChangeKind.TESTS
     if path in config_files or path.startswith(CONFIG_FOLDER + "/"):
         return ChangeKind.CONFIG
     name = path.rpartition("/")[2]
@@ -46,6 +59,14 @@ def classify(
     # what lies in no service's source is in no image; the root as a source holds everything
     elsewhere = bool(services) and all(map(_fixed, services))
     return ChangeKind.INFRA if elsewhere else ChangeKind.PRODUCT
+
+
+def built_with(path: str, services: Sequence[str]) -> bool:
+    """Whether a file that is no source is of a service's image all the same, and of nothing else."""
+    if TEST_FOLDERS.intersection(path.split("/")[:-1]):
+        return False
+    at_root = "/" not in path and not all(map(_fixed, services))
+    return _below(path, services) is not None or (at_root and _matches(path, RECIPE_NAMES))
 
 
 def kinds(found: Iterable[ChangeKind]) -> tuple[ChangeKind, ...]:
@@ -69,5 +90,11 @@ def _fixed(place: str) -> str:
     return "" if place.startswith("-") or fixed == "." else fixed
 
 
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return _any_of(patterns).match(name) is not None
+
+
+@cache
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """One expression: a commit may have 100,000 files."""
+    return re.compile("|".join(map(translate, patterns)))

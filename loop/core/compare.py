@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from loop.core.model import PASSING, UNCOUNTED, Case, Comparison, Credit, Fixed, Judgement, Outcome
+from loop.core.model import PASSING, UNCOUNTED, Case, ChangeKind, Comparison, Credit, Fixed, Judgement, Outcome
 from loop.core.signatures import signature
 
 
@@ -34,6 +34,8 @@ class Earlier:
     cases: Mapping[str, Standing]
     product_changed: bool = False
     """A service serves another revision now than it did then."""
+    decisive: frozenset[ChangeKind] = frozenset()
+    """Kinds of what changed since then and can decide any case (`testside.decisive`); `config`: how suites run."""
 
     def counted(self) -> set[str]:
         """Cases that can only leave the count when somebody accepts it: what counted then, weakened ones included."""
@@ -63,7 +65,7 @@ def compare(
     before: Earlier, now: Mapping[str, Standing], *, suites: Collection[str], sources_digest: str
 ) -> Comparison:
     """All cases of `suites`, those of a valid iteration: in another one a missing case would read as gone."""
-    tests_changed = _differ(before.judgement.sources_digest, sources_digest)
+    tests_changed = _differ(before.judgement.sources_digest, sources_digest) or ChangeKind.TESTS in before.decisive
     then_ids = before.of(suites)
     new = tuple(case_id for case_id in now if case_id not in before.cases)
     gone = tuple(case_id for case_id in then_ids if case_id not in now)
@@ -88,19 +90,19 @@ def _fixed(before: Earlier, now: Mapping[str, Standing], tests_changed: bool) ->
     for case_id in (*failing, *sorted(weakened - failing.keys())):
         then = failing.get(case_id, GONE)
         if (then.failing or case_id in weakened) and case_id in now and now[case_id].outcome in PASSING:
-            yield Fixed(id=case_id, credit=_credit(before.product_changed, then, now[case_id], tests_changed))
+            yield Fixed(id=case_id, credit=_credit(before, then, now[case_id], tests_changed))
 
 
-def _credit(product: bool, then: Standing, now: Standing, tests_changed: bool) -> Credit:
-    """A case's own source decides; other test sources explain a gain only where no revision changed."""
+def _credit(before: Earlier, then: Standing, now: Standing, tests_changed: bool) -> Credit:
+    """To the product only where nothing else changed that could decide this case; the files of other cases can not.
+
+    Those explain a gain only where no revision changed, and what belongs to neither (`infra`) explains none alone.
+    """
     own = _differ(then.source, now.source) if then.source and now.source else tests_changed
-    match product, own:
-        case True, True:
-            return Credit.BOTH
-        case True, False:
-            return Credit.PRODUCT
-        case _:
-            return Credit.TESTS if own or tests_changed else Credit.UNEXPLAINED
+    if before.product_changed:
+        return Credit.BOTH if own or before.decisive else Credit.PRODUCT
+    tests = own or tests_changed or ChangeKind.CONFIG in before.decisive
+    return Credit.TESTS if tests else Credit.UNEXPLAINED
 
 
 def _broken(before: Earlier, now: Mapping[str, Standing]) -> Iterable[str]:

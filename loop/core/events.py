@@ -138,6 +138,8 @@ class IterationStarted(Event):
     dependencies: tuple[Dependency, ...] = ()
     digests: dict[str, str] = field(default_factory=dict)
     """Service name -> sha256 of its source as committed."""
+    testside: str = ""
+    """Names all that decides cases beside the product (`testside.digest`); empty in older journals."""
     change: Change | None = None
     """Against the iteration before; None for Initial."""
     confirms: int | None = None

@@ -1,7 +1,8 @@
 """Which cases change their mind: pass rate, flips and retries over many iterations of one environment. Pure.
 
 A case that fails because the product broke is not flaky. It is called so only when both outcomes came from the same
-images of all services and the same test source; all else is told as numbers.
+images of all services, the same test source and the same of all that tests need (helpers, configuration, scripts);
+all else is told as numbers.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,6 +25,8 @@ class Sighting:
     cases: Iterable[Case]
     images: str = ""
     """Names the images of all services together; empty where one is not known."""
+    testside: str = ""
+    """Names all that decides cases beside the product; empty in journals that did not record it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,8 +42,8 @@ class Habit:
     """Changes between passing and not passing, over iterations in which it counted."""
     retried: int = 0
     """Iterations in which it passed, and not at the first attempt."""
-    same: dict[tuple[str, str], set[bool]] = field(default_factory=dict)
-    """Whether it passed, by images and test source."""
+    same: dict[tuple[str, str, str], set[bool]] = field(default_factory=dict)
+    """Whether it passed, by images, test source and what else decides cases."""
     _before: bool | None = None
 
     @property
@@ -56,7 +59,7 @@ class Habit:
     def flip_rate(self) -> Fraction:
         return Fraction(self.flips, max(self.counted - 1, 1))
 
-    def saw(self, case: Case, images: str) -> None:
+    def saw(self, case: Case, images: str, testside: str) -> None:
         self.last += LETTERS[case.outcome]
         if case.outcome in UNCOUNTED:
             return
@@ -67,7 +70,7 @@ class Habit:
         self.retried += case.flaky
         self._before = passed
         if images and case.source:
-            self.same.setdefault((images, case.source), set()).add(passed)
+            self.same.setdefault((images, case.source, testside), set()).add(passed)
 
 
 def habits(sightings: Iterable[Sighting]) -> tuple[Habit, ...]:
@@ -78,7 +81,7 @@ def habits(sightings: Iterable[Sighting]) -> tuple[Habit, ...]:
             habit = found.get(case.id)
             if habit is None:
                 habit = found[case.id] = Habit(id=case.id, last=ABSENT * seen)
-            habit.saw(case, sighting.images)
+            habit.saw(case, sighting.images, sighting.testside)
         for habit in found.values():
             habit.last = habit.last.ljust(seen + 1, ABSENT)
     return tuple(sorted(found.values(), key=_worst_first))

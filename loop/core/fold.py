@@ -135,6 +135,7 @@ def _iteration(event: IterationStarted, state: RunState) -> IterationState:
         definitions=event.services,
         dependencies=event.dependencies,
         digests=event.digests,
+        testside=event.testside,
         change=event.change,
         confirms=event.confirms,
         services={s.name: ServiceState(name=s.name) for s in event.services},

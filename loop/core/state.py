@@ -108,6 +108,7 @@ class IterationState:
     definitions: tuple[Service, ...]
     dependencies: tuple[Dependency, ...] = ()
     digests: dict[str, str] = field(default_factory=dict)
+    testside: str = ""
     change: Change | None = None
     worktree: str = ""
     setup_problem: Problem | None = None

@@ -27,7 +27,8 @@ from loop.errors import Missing
 from loop.perform import identity
 from loop.perform.emit import Emit
 from loop.perform.setting import Setting
-from loop.perform.sources import build_config, source_folder
+from loop.perform.sources import build_config
+from loop.perform.testside import source_folder
 
 UNCHANGED = "source, settings and traffic are as wanted"
 AS_FOUND = "others deploy it (existing: true); it is tested as found"

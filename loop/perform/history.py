@@ -5,21 +5,37 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from loop import source
 from loop.core.compare import Earlier, Standing, standings, suite_of
-from loop.core.environment import Suite
-from loop.core.model import UNCOUNTED, Case
+from loop.core.environment import Charter, Suite
+from loop.core.model import UNCOUNTED, Case, ChangeKind
 from loop.core.state import IterationState, RunState
 from loop.core.stopping import comparable
 from loop.core.verdict import History
 from loop.journal import Acceptance, Journal, Run
 from loop.journal.rows import Batch
+from loop.perform import testside
 from loop.perform.emit import Emit
+from loop.perform.setting import Setting
+
+Rows = Mapping[str, Sequence[Case]]
+"""Suite -> its cases."""
 
 
-def history(state: RunState, it: IterationState, emit: Emit) -> History:
+def history(state: RunState, it: IterationState, cases: Rows, setting: Setting, emit: Emit) -> History:
+    """`cases`: those of `it`."""
     before = [i for i in state.iterations[: it.number] if i.judgement and comparable(i.judgement)]
-    previous = _earlier(f"iteration {before[-1].number}", before[-1], it, emit.journal, emit.run) if before else None
+
+    def earlier(label: str, then: IterationState, run: Run, charter: Charter) -> Earlier:
+        rows = cases_of(then, emit.journal, run)
+        collected = {case.file for found in (rows, cases) for suite in found.values() for case in suite}
+        beside = testside.decisive(then, charter, it, state.charter, collected, setting)
+        return _earlier(label, then, it, rows, beside)
+
+    previous = earlier(f"iteration {before[-1].number}", before[-1], emit.run, state.charter) if before else None
     found = _baseline_iteration(state, emit)
-    baseline = _baseline(*found, it, emit) if found else None
+    baseline = None
+    if found:
+        run, then = found
+        baseline = earlier(f"{run.name} {then.title.lower()}", then, run, emit.journal.state(run).charter)
     references = [(found[1], baseline)] if found and baseline else []
     references += [(before[-1], previous)] if previous else []
     accepted = _accepted(references, emit.journal.acceptances(state.environment))
@@ -100,18 +116,16 @@ def baseline_iteration(
     return None
 
 
-def _baseline(run: Run, then: IterationState, now: IterationState, emit: Emit) -> Earlier:
-    return _earlier(f"{run.name} {then.title.lower()}", then, now, emit.journal, run)
-
-
 def _baseline_iteration(state: RunState, emit: Emit) -> tuple[Run, IterationState] | None:
     return baseline_iteration(emit.journal, state.environment, {s.name for s in state.charter.suites}, before=emit.run)
 
 
-def _earlier(label: str, then: IterationState, now: IterationState, journal: Journal, run: Run) -> Earlier:
+def _earlier(
+    label: str, then: IterationState, now: IterationState, rows: Rows, beside: frozenset[ChangeKind]
+) -> Earlier:
     assert then.judgement is not None
     cases: dict[str, Standing] = {}
-    for rows in cases_of(then, journal, run).values():
-        cases |= standings(rows)
+    for suite in rows.values():
+        cases |= standings(suite)
     changed = {n: s.revision for n, s in then.services.items()} != {n: s.revision for n, s in now.services.items()}
-    return Earlier(label=label, judgement=then.judgement, cases=cases, product_changed=changed)
+    return Earlier(label=label, judgement=then.judgement, cases=cases, product_changed=changed, decisive=beside)

@@ -43,7 +43,7 @@ def _tested(it: IterationState, setting: Setting, emit: Emit) -> Judgement:
         problems=tuple(_problems(it, state.suites_of(it))),
         confirming=tuple(it.suites) if it.confirms is not None else (),
     )
-    against = history(state, it, emit)
+    against = history(state, it, trial.cases, setting, emit)
     judgement = judged(state.charter, trial, against, today=setting.clock().date())
     said = consents(against, trial.cases, emit.journal.acceptances(state.environment))
     found = [suite.evidence for suite in it.suites.values() if suite.evidence]

@@ -7,6 +7,7 @@ from functools import partial
 from hashlib import sha256
 
 from loop import children, config, source
+from loop.core import testside as rules
 from loop.core.actions import PrepareWorktree, ResolveSource
 from loop.core.environment import BuildMode, Charter, Environment, Service
 from loop.core.events import ChildStarted, IterationStarted, WorktreeReady
@@ -14,9 +15,11 @@ from loop.core.model import Change, Problem, ProblemKind
 from loop.core.state import IterationState, RunState
 from loop.core.traffic import confirmation, confirmation_due
 from loop.errors import ConfigError
+from loop.perform import testside
 from loop.perform.dependencies import drivers
 from loop.perform.emit import Emit
 from loop.perform.setting import Setting
+from loop.perform.testside import source_folder, source_folders
 
 SETUP_TIMEOUT = 1800.0
 
@@ -41,6 +44,7 @@ def resolve(action: ResolveSource, setting: Setting, emit: Emit) -> None:
             services=environment.services,
             dependencies=environment.dependencies,
             digests={s.name: digest(s, state.charter, start.commit, setting) for s in environment.services},
+            testside=testside.digest(environment.services, state.charter, start.commit, setting),
             change=_change(state, start.commit, environment, setting),
             confirms=confirmed.number if confirmed else None,
             suites=confirmation(state.charter) if confirmed else None,
@@ -127,10 +131,6 @@ def build_config(service: Service, charter: Charter, commit: str, setting: Setti
     return source.read_file(setting.repository, commit, path) or ""
 
 
-def source_folder(service: Service, charter: Charter) -> str:
-    return posixpath.normpath(posixpath.join(charter.root, service.source or "."))
-
-
 def _confirming(it: IterationState) -> source.StartingPoint:
     return source.StartingPoint(commit=it.commit, uncommitted=it.uncommitted)
 
@@ -151,9 +151,10 @@ def _change(state: RunState, commit: str, environment: Environment, setting: Set
         setting.repository,
         before,
         commit,
-        services=[source_folder(s, state.charter) for s in environment.services if s.source is not None],
-        suites=[path for suite in state.charter.suites for path in (*(suite.pytest or ()), *suite.sources)],
+        services=source_folders(environment.services, state.charter),
+        suites=rules.places(state.charter),
         config_files=files,
+        runners=rules.runners(state.charter),
         frozen=config.frozen_changes(earlier, environment.charter),
         redact=setting.redact,
     )

@@ -8,7 +8,7 @@ from loop.source.archive import Archive, archive, digest
 from loop.source.attempt import Gathered, abandon, accept, begin, environment, gather
 from loop.source.checkout import Checkout, checkout, ignored, tracked_files
 from loop.source.git import Repository
-from loop.source.history import Details, change, details
+from loop.source.history import Details, blobs, change, changed_paths, details, has
 from loop.source.refs import keep, keep_abandoned, run_numbers
 from loop.source.repository import (
     UNCOMMITTED,
@@ -38,7 +38,9 @@ __all__ = [
     "accept",
     "archive",
     "begin",
+    "blobs",
     "change",
+    "changed_paths",
     "checkout",
     "details",
     "digest",
@@ -47,6 +49,7 @@ __all__ = [
     "fetch",
     "find",
     "gather",
+    "has",
     "head",
     "ignored",
     "keep",

@@ -42,6 +42,7 @@ def change(
     services: Sequence[str] = (),
     suites: Sequence[str] = (),
     config_files: Collection[str] = (),
+    runners: Collection[str] = (),
     frozen: Sequence[str] = (),
     redact: Redact = str,
 ) -> Change:
@@ -51,7 +52,7 @@ def change(
     """
 
     def kind(path: str) -> ChangeKind:
-        return classify(path, services=services, suites=suites, config_files=config_files)
+        return classify(path, services=services, suites=suites, config_files=config_files, runners=runners)
 
     files: list[ChangedFile] = []
     for status, path, source, added, removed in _diff(repo, before, after):
@@ -70,6 +71,20 @@ def changed_paths(repo: Repository, before: str, after: str, *pathspecs: str) ->
     """Paths that differ, a renamed file under both of its names."""
     ask = ("diff-tree", "-r", "-z", "--no-renames", "--name-only", "--ignore-submodules=all", before, after)
     return tuple(fields(run(repo, *ask, "--", *pathspecs).out))
+
+
+def blobs(repo: Repository, commit: str) -> dict[str, str]:
+    """Path -> mode and content id of every file of that commit."""
+    found: dict[str, str] = {}
+    for entry in fields(run(repo, "ls-tree", "-r", "-z", "--full-tree", commit).out):
+        content, _, path = entry.partition("\t")
+        found[path] = content
+    return found
+
+
+def has(repo: Repository, commit: str) -> bool:
+    """Whether that commit is still there: somebody may have removed the refs that kept it."""
+    return run(repo, "cat-file", "-e", f"{commit}^{{commit}}", accept=(0, 1, 128)).status == 0
 
 
 def _log(repo: Repository, redact: Redact, *what: str) -> list[Details]:

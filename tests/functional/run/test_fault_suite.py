@@ -103,6 +103,40 @@ def fixing(path: str, old: str, new: str) -> Callable[[Any], None]:
     return prepare
 
 
+def and_the_product(then: Callable[[Any], None], prepare: Callable[[Any], None]) -> Callable[[Any], None]:
+    """The fixer of `prepare` also gives service a another revision, which changes nothing of its answers."""
+
+    def both(stack: Any) -> None:
+        then(stack)
+        prepare(stack)
+        writes = "file.write_text(changed)\n"
+        more = f"{writes}pathlib.Path('services/a/note.txt').write_text('x')\n"
+        stack.write("fix.py", stack.read("fix.py").replace(writes, more))
+
+    return both
+
+
+def helper(stack: Any) -> None:
+    """What the failing case asserts lies in a module beside it."""
+    stack.write("tests/helpers.py", f"def is_right(answer):\n    {ASSERTS}\n")
+    text = stack.read("tests/test_smoke.py").replace("import json", "from helpers import is_right\nimport json", 1)
+    stack.write("tests/test_smoke.py", text.replace(
+        'assert ask("A", "/health")["answer"] == "right"', 'is_right(ask("A", "/health")["answer"])'))  # fmt: skip
+
+
+def runner(stack: Any) -> None:
+    stack.write("run.sh", WRITES.format(RED) + "exit 1\n")
+    stack.configure(f"pytest: tests, python: {sys.executable}", "command: sh run.sh, junit: results.xml")
+
+
+def set_up(stack: Any) -> None:
+    """What the failing case expects is written by the set-up of the workspace."""
+    stack.write("gen.sh", "echo right > tests/expected.txt\n")
+    stack.write("configs/local.yaml", stack.read("configs/local.yaml") + "workspace: {setup: sh gen.sh}\n")
+    stack.write("tests/test_smoke.py", stack.read("tests/test_smoke.py").replace(
+        '["answer"] == "right"', '["answer"] == open("tests/expected.txt").read().strip()'))  # fmt: skip
+
+
 def green_before(then: Callable[[Any], None]) -> Callable[[Any], None]:
     """A run that met its goal comes first: it is the baseline."""
 
@@ -126,6 +160,17 @@ def edit(path: str, old: str, new: str) -> Callable[[Any], None]:
     return prepare
 
 
+PLUGIN = """
+import pytest
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    report.outcome = "passed"
+    return report
+"""
+CHEAT = '[tool.pytest.ini_options]\naddopts = "-p tests.green"\n'
+ASSERTS = 'assert answer == "right"'
 PASSING = "def test_fine():\n    pass\n"
 GREEN = '<testsuite tests="1"><testcase name="a"/></testsuite>'
 RED = '<testsuite tests="1"><testcase name="a"><failure message="no"/></testcase></testsuite>'
@@ -318,6 +363,16 @@ FAULTS = (
           "1 fixed (tests)", sample=True),
     Fault("test emptied by the fix", fixing("tests/test_smoke.py", 'assert ask("A", "/health")["answer"] == "right"',
           "pass"), "passed", 0, "emptied, had assertions in the iteration before"),
+    Fault("helper of the tests emptied by the fix", and_the_product(helper, fixing("tests/helpers.py", ASSERTS,
+          "pass")), "passed", 0, "1 fixed (both)", sample=True),
+    Fault("helper of the tests emptied, product untouched", lambda stack: (helper(stack), fixing("tests/helpers.py",
+          ASSERTS, "pass")(stack))[0], "passed", 0, "1 fixed (tests)"),
+    Fault("runner script replaced by the fix", and_the_product(runner, fixing("run.sh", WRITES.format(RED) +
+          "exit 1\n", WRITES.format(GREEN))), "passed", 0, "1 fixed (both)"),
+    Fault("settings of pytest edited by the fix", and_the_product(lambda stack: stack.write(
+          "tests/green.py", PLUGIN), fixing("pyproject.toml", "", CHEAT)), "passed", 0, "1 fixed (both)"),
+    Fault("set-up script edited by the fix", and_the_product(set_up, fixing("gen.sh", "right", "wrong")), "passed", 0,
+          "1 fixed (both)"),
     # from one run to the next
     Fault("case skipped since the last run", green_before(edit("tests/test_smoke.py", LAST_CASE,
           f"import pytest\n@pytest.mark.skip\n{LAST_CASE}")), "failed", 1, "1 case weakened"),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loop.core.compare import Earlier, Standing, compare, standings
-from loop.core.model import PASSING, UNCOUNTED, Case, Comparison, Credit, Judgement, Outcome, Verdict
+from loop.core.model import PASSING, UNCOUNTED, Case, ChangeKind, Comparison, Credit, Judgement, Outcome, Verdict
 
 PASS, FAIL, SKIP = Outcome.PASSED, Outcome.FAILED, Outcome.SKIPPED
 Cases = dict[str, Standing]
@@ -22,9 +22,10 @@ def compared(
     product: bool = False,
     sources: tuple[str, str] = ("", ""),
     weakened: tuple[str, ...] = (),
+    beside: frozenset[ChangeKind] = frozenset(),
 ) -> Comparison:
     judgement = Judgement(verdict=Verdict.FAILED, rule="", sources_digest=sources[0], weakened=weakened)
-    then = Earlier(label="iteration 1", judgement=judgement, cases=before, product_changed=product)
+    then = Earlier(label="iteration 1", judgement=judgement, cases=before, product_changed=product, decisive=beside)
     return compare(then, now, suites={"s"}, sources_digest=sources[1])
 
 
@@ -103,6 +104,32 @@ def test_a_gain_is_credited_to_what_changed(
     before, now = {"s::a": failed("x", own[0])}, {"s::a": Standing(PASS, "", own[1])}
     found = compared(before, now, product=product, sources=sources)
     assert [f.credit for f in found.fixed] == [credit]
+
+
+TESTS, INFRA, CONFIG = ChangeKind.TESTS, ChangeKind.INFRA, ChangeKind.CONFIG
+
+
+@pytest.mark.parametrize(
+    ("product", "beside", "credit"),
+    [
+        (True, {TESTS}, Credit.BOTH),
+        (True, {INFRA}, Credit.BOTH),
+        (True, {CONFIG}, Credit.BOTH),
+        (True, set(), Credit.PRODUCT),
+        (False, {TESTS}, Credit.TESTS),
+        (False, {CONFIG}, Credit.TESTS),
+        (False, {INFRA}, Credit.UNEXPLAINED),
+        (False, {INFRA, TESTS}, Credit.TESTS),
+    ],
+)
+@pytest.mark.parametrize("source", ["", "a"])
+def test_what_can_decide_any_case_takes_the_credit_from_the_product_alone(
+    product: bool, beside: set[ChangeKind], credit: Credit, source: str
+) -> None:
+    before, now = {"s::a": failed("x", source)}, {"s::a": Standing(PASS, "", source)}
+    found = compared(before, now, product=product, beside=frozenset(beside))
+    assert [f.credit for f in found.fixed] == [credit]
+    assert found.tests_changed == (TESTS in beside)
 
 
 def test_test_sources_are_said_to_have_changed_only_when_both_digests_are_known() -> None:

@@ -11,11 +11,17 @@ OF = {
 }  # fmt: skip
 
 
-def seen(letters: str, image: str = "i" * 20, source: str = "s" * 20, name: str = "a") -> list[Sighting]:
-    """One iteration per letter; image and test source by letter too."""
+def seen(
+    letters: str, image: str = "i" * 20, source: str = "s" * 20, name: str = "a", beside: str = " " * 20
+) -> list[Sighting]:
+    """One iteration per letter; image, test source and what else decides by letter too."""
     return [
-        Sighting(cases=[] if letter == "-" else [Case(id=name, outcome=OF[letter], source=s.strip())], images=i.strip())
-        for letter, i, s in zip(letters, image, source, strict=False)
+        Sighting(
+            cases=[] if letter == "-" else [Case(id=name, outcome=OF[letter], source=s.strip())],
+            images=i.strip(),
+            testside=b.strip(),
+        )
+        for letter, i, s, b in zip(letters, image, source, beside, strict=False)
     ]
 
 
@@ -51,8 +57,24 @@ def test_both_outcomes_on_the_same_images_and_source_are_flaky() -> None:
 
 @pytest.mark.parametrize(
     "more",
-    [{"image": "122"}, {"source": "122"}, {"image": "   "}, {"source": "   "}, {"image": "12", "source": "12"}],
-    ids=["another image", "another source", "images unknown", "source unknown", "both"],
+    [
+        {"image": "122"},
+        {"source": "122"},
+        {"image": "   "},
+        {"source": "   "},
+        {"image": "12", "source": "12"},
+        {"beside": "122"},
+        {"beside": " 22"},
+    ],
+    ids=[
+        "another image",
+        "another source",
+        "images unknown",
+        "source unknown",
+        "both",
+        "another helper",
+        "a journal of before",
+    ],
 )
 def test_a_change_of_product_or_test_explains_a_flip(more: dict[str, str]) -> None:
     found = habit("FPP"[: len(next(iter(more.values())))], **more)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loop.core.changes import classify, kinds
+from loop.core.changes import built_with, classify, kinds
 from loop.core.model import ChangeKind
 
 SERVICES = ("services/backend", "./services/web/", "apps/test-api")
@@ -43,6 +43,20 @@ def test_the_root_as_source_or_suite_holds_nothing() -> None:
     for root in (".", "./", ""):
         assert classify("README.md", services=[root], suites=[root]) == ChangeKind.DOCS
         assert classify("main.py", services=[root], suites=[root]) == ChangeKind.PRODUCT
+
+
+def test_what_a_suite_is_run_by_belongs_to_the_tests_wherever_it_lies() -> None:
+    runners = {"run.sh", "services/backend/pyproject.toml", "deploy/local.yaml", "Makefile"}
+    found = [classify(path, services=SERVICES, config_files=CONFIG, runners=runners) for path in sorted(runners)]
+    assert found == [ChangeKind.TESTS, ChangeKind.CONFIG, ChangeKind.TESTS, ChangeKind.TESTS]
+
+
+def test_a_recipe_belongs_to_the_service_that_is_built_by_it() -> None:
+    assert built_with("services/backend/Dockerfile", SERVICES)
+    assert built_with("Dockerfile", ["."])
+    for path in ("Dockerfile", "Makefile", "services/backend/tests/Dockerfile"):
+        assert not built_with(path, SERVICES)
+    assert not built_with("docker-compose.yml", ["."])
 
 
 def test_kinds_are_said_once_in_one_order() -> None:
