@@ -13,6 +13,8 @@ class Topic(StrEnum):
     JOURNAL = "Journal"
     PLATFORM = "Platform"
     SERVICES = "Services"
+    DEPENDENCIES = "Dependencies"
+    HOOKS = "Hooks"
     SUITES = "Suites"
     FIXER = "Fixer"
 

@@ -35,7 +35,10 @@ def read_step(step: Any, substitutions: Mapping[str, str]) -> PackStep:
     program = step.entrypoint or re.split(r"[:@]", step.name.rpartition("/")[2])[0]
     args = [substituted(arg, substitutions) for arg in step.args]
     if program.rpartition("/")[2] != "pack":
-        raise StepFailed(f"The emulator has no step image {step.name!r}: it runs `pack` steps only.")
+        raise StepFailed(
+            f"The emulator has no step image {step.name!r}: it runs `pack` steps only, which build from a Procfile."
+            " Give the source one (`web: COMMAND`), or deploy to Google: endpoint: google."
+        )
     if args[:1] != ["build"]:
         raise StepFailed(f"The emulator's pack knows `build` only, not {' '.join(args[:1])!r}.")
     plain, options = _sorted(args[1:])

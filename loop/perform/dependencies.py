@@ -9,12 +9,16 @@ import socket
 import time
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 
+from loop import config
+from loop.cloud.probes import Headers
 from loop.core.actions import ProbeDependency
 from loop.core.environment import Dependency
 from loop.core.events import DependencyProbed
 from loop.core.state import IterationState
-from loop.errors import UsageError
+from loop.errors import UsageError, Wait
 from loop.perform import identity
 from loop.perform.databases import Answer, ping, select_one
 from loop.perform.emit import Emit
@@ -55,28 +59,49 @@ def drivers(dependencies: Iterable[Dependency]) -> None:
         ) from error
 
 
-def _tried(dependency: Dependency, it: IterationState, setting: Setting, emit: Emit) -> Answer:
-    attempt = _attempt(dependency, it, setting, emit)
+def filled(dependency: Dependency, reveal: Callable[..., str]) -> Dependency:
+    """With its address and what is expected of it revealed; a secret within a database's may hold any character."""
+
+    def address(text: str | None) -> str | None:
+        return text and reveal(text, encode=config.encoded_in(text))
+
+    return replace(
+        dependency,
+        http=dependency.http and reveal(dependency.http),
+        tcp=dependency.tcp and reveal(dependency.tcp),
+        postgres=address(dependency.postgres),
+        redis=address(dependency.redis),
+        expect={key: reveal(text) for key, text in dependency.expect.items()},
+    )
+
+
+def answered(dependency: Dependency, headers: Headers, wait: Wait) -> Answer:
+    """Its answer, or its last refusal when its time is up; `dependency` is filled."""
+    attempt = _attempt(dependency, headers)
     until = time.monotonic() + dependency.within
     while not (found := attempt()).good and time.monotonic() < until:
-        emit.wait(PAUSE)
+        wait(PAUSE)
     return found
 
 
-def _attempt(dependency: Dependency, it: IterationState, setting: Setting, emit: Emit) -> Callable[[], Answer]:
+def _tried(dependency: Dependency, it: IterationState, setting: Setting, emit: Emit) -> Answer:
+    there = filled(dependency, partial(setting.reveal_tested, it=it))
+    headers = identity.headers_to(there.http, it, setting, emit) if there.http else dict
+    return answered(there, headers, emit.wait)
+
+
+def _attempt(dependency: Dependency, headers: Headers) -> Callable[[], Answer]:
     if dependency.postgres:
-        postgres = setting.reveal_address(dependency.postgres, it)
+        postgres = dependency.postgres
         return lambda: select_one(postgres)
     if dependency.redis:
-        redis = setting.reveal_address(dependency.redis, it)
+        redis = dependency.redis
         return lambda: ping(redis)
     if dependency.tcp:
-        host, _, port = setting.reveal_tested(dependency.tcp, it).rpartition(":")
+        host, _, port = dependency.tcp.rpartition(":")
         return lambda: _connected(host.strip("[]"), int(port))
-    url = setting.reveal_tested(dependency.http or "", it)
-    expect = {key: setting.reveal_tested(text, it) for key, text in dependency.expect.items()}
-    headers = identity.headers_to(url, it, setting, emit)
-    return lambda: _answered(url, expect, headers())
+    url = dependency.http or ""
+    return lambda: _answered(url, dependency.expect, headers())
 
 
 def _connected(host: str, port: int) -> Answer:

@@ -16,6 +16,7 @@ from loop.core.findings import Finding, Topic, fix, ok, skip
 from loop.errors import ConfigError, JournalError, PlatformError
 from loop.journal import opened
 from loop.journal.lease import held_by
+from loop.perform import prerequisites
 from loop.perform.patient import Patient
 from loop.perform.rehearse import rehearsed
 
@@ -41,6 +42,9 @@ def _all(patient: Patient) -> Iterator[Finding]:
     yield from (skip(Topic.CONFIGURATION, "warning", warning) for warning in loaded.warnings)
     yield from _of_the_repository(patient)
     yield from _of_the_platform(patient, loaded.environment)
+    yield from prerequisites.sources(patient, loaded.environment)
+    yield from prerequisites.dependencies(patient, loaded.environment)
+    yield from prerequisites.hooks(patient, loaded.environment.charter)
     yield from rehearsed(patient, loaded.environment)
 
 

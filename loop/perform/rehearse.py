@@ -108,4 +108,4 @@ def _last_words(output: str) -> str:
     """The line that tells most of what a runner wrote: pytest's own `E` lines, else its last one."""
     lines: Sequence[str] = [line.strip() for line in output.splitlines() if line.strip(" =-_")]
     told = [line for line in lines if line.startswith("E ")] or lines
-    return f" {told[-1].removeprefix('E').strip()}" if told else ""
+    return f" {told[-1].removeprefix('E ').strip()}" if told else ""

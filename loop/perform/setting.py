@@ -85,10 +85,6 @@ class Setting:
         urls = {name: service.url for name, service in it.services.items()}
         return config.reveal(text, secrets=self.variables, urls=urls, encode=encode)
 
-    def reveal_address(self, text: str, it: IterationState) -> str:
-        """As `reveal_tested`; a secret within an address may hold any character."""
-        return self.reveal_tested(text, it, encode=config.encoded_in(text))
-
     def told(self, state: RunState, it: IterationState) -> dict[str, str]:
         """What suites and hooks find in their environment: the command's own, the services' addresses, the run."""
         urls = {config.url_variable(name): service.url for name, service in it.services.items() if service.url}

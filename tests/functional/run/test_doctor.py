@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -350,3 +351,68 @@ def test_a_doctor_that_is_stopped_leaves_neither_process_nor_scratch(stack: Any,
     assert doctor.returncode == 130
     assert "Traceback" not in said
     assert not list(scratch.glob("loop-doctor-*"))
+
+
+def test_a_source_that_is_not_there_is_told_before_a_run_stops_at_it(stack: Any) -> None:
+    stack.configure("services/b, after", "services/zz, after")
+    code, findings = doctor(stack)
+    assert code == 2
+    (fault,) = faults(findings)
+    assert fault["said"] == "the source folder services/zz of b is not in the tree"
+    assert fault["mend"] == "correct `source:`, or commit the folder"
+
+
+def test_what_the_emulator_can_not_build_is_told_with_both_ways_out(stack: Any) -> None:
+    stack.configure("services/b, after", "services/b, build: dockerfile, after")
+    stack.write("services/b/Dockerfile", "FROM scratch\n")
+    (stack.root / "services/a/Procfile").unlink()
+    code, findings = doctor(stack)
+    assert code == 1
+    by_procfile, by_dockerfile = faults(findings)
+    assert by_procfile["said"].startswith("a: The source has no Procfile")
+    assert by_procfile["mend"].startswith("give services/a a Procfile (`web: COMMAND`), or deploy to Google")
+    assert by_dockerfile["said"].startswith("b: the emulator builds from a Procfile only")
+    assert "leave out `build: dockerfile`" in by_dockerfile["mend"]
+
+
+def test_dependencies_are_asked_as_a_run_would_and_those_behind_a_service_are_skipped(stack: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as there, socket.create_server(("127.0.0.1", 0)) as gone:
+        port, absent = there.getsockname()[1], gone.getsockname()[1]
+        gone.close()
+        stack.configure(
+            "goal:",
+            f"""dependencies:
+  queue: {{tcp: '127.0.0.1:{port}'}}
+  cache: {{redis: 'redis://:${{secret:CACHE}}@127.0.0.1:{absent}', within: 100ms}}
+  via: {{http: '${{services.a.url}}/health'}}
+goal:""",
+        )
+        run = stack.loop("doctor", "--env", "local", "--json", env={"CACHE": SECRET})
+    assert run.returncode == 4, run.stdout
+    assert SECRET not in run.stdout
+    findings = json.loads(run.stdout)["findings"]
+    (fault,) = faults(findings)
+    assert (fault["topic"], fault["about"]) == ("dependencies", "cache")
+    assert fault["said"].startswith("does not answer within 0.1 s: ")
+    assert about(findings, "queue")[0]["standing"] == "ok"
+    (via,) = about(findings, "via")
+    assert via["standing"] == "skip"
+    assert via["said"] == "not asked: it needs the address of a, which a run deploys first"
+
+
+def test_a_hook_whose_program_is_not_there_is_told_and_none_is_called(stack: Any) -> None:
+    text = stack.read("configs/local.yaml") + "hooks: {before_deploy: ./migrate.sh --now, on_end: touch called}\n"
+    stack.write("configs/local.yaml", text)
+    code, findings = doctor(stack)
+    assert code == 1
+    (fault,) = faults(findings)
+    assert (fault["topic"], fault["about"]) == ("hooks", "before_deploy")
+    assert fault["said"] == "the shell finds no program ./migrate.sh"
+    assert about(findings, "on_end")[0]["standing"] == "ok"
+    assert not (stack.root / "called").exists()
+
+
+def test_what_pytest_says_last_is_told_whole(stack: Any) -> None:
+    stack.configure("pytest: tests", "pytest: nowhere")
+    (fault,) = faults(doctor(stack)[1])
+    assert "ERROR: file or directory not found: nowhere" in fault["said"]
