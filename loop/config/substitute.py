@@ -32,6 +32,18 @@ TEXT_PLACES = (
 )
 """Where `1.10`, `yes` and `0x1F` mean what is written, for a variable holds text."""
 
+COMMAND_PLACES = (
+    ("hooks", "*"),
+    ("fix", "command"),
+    ("suites", "*", "command"),
+    ("suites", "*", "list"),
+    ("suites", "*", "setup"),
+    ("workspace", "setup"),
+)
+"""What a shell reads later, with variables of its own."""
+OURS = "LOOP_"
+"""How the variables begin that a command finds."""
+
 _TOKEN = re.compile(r"\$\$|\$\{(?P<inside>[^{}]*)\}|\$\{")
 _VARIABLE = re.compile(r"(?P<name>[A-Za-z_]\w*)(?::-(?P<default>.*))?", re.DOTALL)
 REFUSED = "${secret:...} and ${services...} can neither be escaped nor come out of a variable"
@@ -113,6 +125,8 @@ class _Filling:
         value = self.variables.get(name)
         if default is not None and not value:
             return default, ""
+        if value is None and name.startswith(OURS) and _in_a_command(path):
+            return "", f"the variable {name} is not set yet; write ${name}: the shell fills it in when the command runs"
         word = secret_word(name)
         if word:
             sentence = f"the name {name} contains {word}, so it is taken as ${{secret:{name}}}; write it so"
@@ -138,6 +152,10 @@ class _Filling:
         if name not in self.services:
             return f'names the unknown service "{name}"{did_you_mean(name, self.services)}'
         return ""
+
+
+def _in_a_command(path: Path) -> bool:
+    return path[-1] != "timeout" and any(matches(path, place) for place in COMMAND_PLACES)
 
 
 def secret_problem(name: str, variables: Mapping[str, str]) -> str:
