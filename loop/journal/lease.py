@@ -134,7 +134,7 @@ def _held(environment: str, holder: Holder | None) -> LeaseHeld:
     return LeaseHeld(
         f"another run of {environment} is under way, held by {_who(holder)}",
         where=f"environment {environment}",
-        hint="wait for it: loop run --wait",
+        hint=f"wait for it with --wait; loop status --env {environment} shows where it stands",
     )
 
 

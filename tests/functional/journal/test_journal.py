@@ -280,8 +280,9 @@ def lease(journal: Journal, environment: str = "staging") -> Lease:
 def test_a_second_run_of_the_environment_is_refused_by_name(journal: Journal) -> None:
     first = lease(journal)
     first.acquire()
-    with pytest.raises(LeaseHeld, match=rf"ann@host \(pid {os.getpid()}\)"):
+    with pytest.raises(LeaseHeld, match=rf"ann@host \(pid {os.getpid()}\)") as refused:
         lease(journal).acquire()
+    assert refused.value.hint == "wait for it with --wait; loop status --env staging shows where it stands"
     assert "ann@host" in held_by(journal, "staging")
     other = lease(journal, "production")
     other.acquire()
