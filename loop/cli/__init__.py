@@ -4,16 +4,19 @@ that `loop --help` pays for none of it.
 
 import atexit
 import gc
+import re
 import sys
 import traceback
 
 import typer
 
 from loop.cli import baseline, config, doctor, emulator, flaky, init, known, logs, look, results, run, traffic
-from loop.errors import ConfigError, LoopError
+from loop.errors import ConfigError, LoopError, PlatformError
 
 COLLECT_EVERY = 50_000
 """Objects."""
+TURNING = frozenset({"run", "resume", "promote", "rollback"})
+"""The commands whose work `loop resume` goes on with."""
 
 app = typer.Typer(
     name="loop",
@@ -67,5 +70,14 @@ def _shown(error: LoopError) -> str:
     what = error.problems if isinstance(error, ConfigError) else (error.message,)
     lines = [f"error: {sentence}" for sentence in what]
     lines += [f"where: {error.where}"] if error.where else []
-    lines += [f"hint: {error.hint}"] if error.hint else []
+    lines += [f"hint: {_next_step(error)}"] if error.hint else []
     return Redactor({})("\n".join(lines)) + "\n"
+
+
+def _next_step(error: LoopError) -> str:
+    """What the platform refused is resumed where a run is under way; every other command is given again."""
+    if isinstance(error, PlatformError) and not TURNING.intersection(sys.argv[1:2]):
+        return re.sub(
+            r"(, then:? )?loop resume$", lambda found: ", then try again" if found[1] else "try again", error.hint
+        )
+    return error.hint

@@ -159,7 +159,8 @@ def _of_the_platform(patient: Patient, environment: Environment) -> Iterator[Fin
     try:
         platform = patient.connect(environment.charter.platform)
     except PlatformError as error:
-        yield from _unconnected(error.message, error.hint)
+        mend = error.hint.replace("loop resume", f"loop doctor --env {patient.environment}")  # nothing is under way
+        yield from _unconnected(error.message, mend)
     except OSError as error:  # the folder of the emulator
         yield from _unconnected(f"{error.filename}: {error.strerror}", "make it a folder that you may write to")
     else:
