@@ -31,7 +31,10 @@ class Secrets:
         number = _latest(versions) if version == "latest" else version
         if number not in versions:
             full = short if "/" in short else f"projects/{project}/secrets/{short}"
-            raise SecretMissing(f"Secret {full}/versions/{version} was not found")
+            entry = f'{short}: {{{"1" if version == "latest" else version}: "TEXT"}}'
+            raise SecretMissing(
+                f"Secret {full}/versions/{version} was not found; the emulator reads it from {self._path}, as {entry}"
+            )
         return versions[number]
 
     def every(self) -> dict[str, dict[str, str]]:

@@ -77,7 +77,7 @@ def test_latest_is_resolved_when_a_process_starts(state, target, image, name):
     ("file", "says"),
     [
         ("", r"env\[1\].*projects/acme/secrets/db/versions/3 was not found"),
-        ("db: {1: hidden-value}", "db/versions/3 was not found"),
+        ("db: {1: hidden-value}", r"db/versions/3 was not found; .*/secrets\.yaml, as db: \{3: \"TEXT\"\}"),
         ("db: {3: 12345678}", "version 3 of db is not text"),
         ("db: hidden-value", "db is not a list of versions"),
         ("- db", "does not hold secrets by their names"),
