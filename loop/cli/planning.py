@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from loop import config
-from loop.cli.here import connector, journal_of, repository
+from loop.cli.here import connector, journal_of, known_environment, repository
 from loop.console.listing import Plan as Shown
 from loop.console.listing import PlannedHook, PlannedService, PlannedSuite
 from loop.console.listing import plan as as_text
@@ -27,6 +27,7 @@ _RUNS = 10
 
 def planned(environment: str, ref: str | None, *, width: int) -> str:
     repo = repository()
+    known_environment(environment, repo.root)
     loaded = config.load(environment, read=config.tree(repo.root), variables=os.environ)
     charter = loaded.environment.charter
     with ExitStack() as stack:

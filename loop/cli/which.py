@@ -1,6 +1,8 @@
 """Which run a command means: the one named, or the newest of an environment."""
 
-from loop.cli.here import journal_of, repository
+from pathlib import Path
+
+from loop.cli.here import journal_of, known_environment, repository
 from loop.core.actions import Ending
 from loop.errors import UsageError
 from loop.journal import Journal, Run
@@ -8,9 +10,10 @@ from loop.journal import Journal, Run
 
 def of_journal(name: str | None, environment: str | None) -> tuple[str, str]:
     """Environment and name of the run that a command means: the one named, else the environment's newest."""
-    journal = journal_of(repository())
+    repo = repository()
+    journal = journal_of(repo)
     try:
-        run = _newest(journal, name, environment)
+        run = _newest(journal, name, environment, repo.root)
         return run.environment, run.name
     finally:
         journal.close()
@@ -21,13 +24,13 @@ def resumable(name: str | None, environment: str | None) -> tuple[str, str]:
     repo = repository()
     journal = journal_of(repo)
     try:
-        return _chosen(journal, name, environment)
+        return _chosen(journal, name, environment, repo.root)
     finally:
         journal.close()
 
 
-def _chosen(journal: Journal, name: str | None, environment: str | None) -> tuple[str, str]:
-    run = _newest(journal, name, environment)
+def _chosen(journal: Journal, name: str | None, environment: str | None, root: Path) -> tuple[str, str]:
+    run = _newest(journal, name, environment, root)
     state = journal.state(run)
     if state.rolled_back and not state.owes:
         raise UsageError(f"{run.name} was rolled back: nothing can go on from it", hint=_anew(run))
@@ -46,12 +49,14 @@ def _anew(run: Run) -> str:
     return f"loop run --env {run.environment}"
 
 
-def _newest(journal: Journal, name: str | None, environment: str | None) -> Run:
+def _newest(journal: Journal, name: str | None, environment: str | None, root: Path) -> Run:
     if name is None and environment is None:
         raise UsageError("which run?", hint="name it, or give --env NAME for its newest; loop history lists them")
     run = journal.find(name) if name else next(iter(reversed(journal.runs(environment))), None)
     if run and environment and run.environment != environment:
         raise UsageError(f"{run.name} is a run of {run.environment}, not of {environment}", hint="leave out --env")
     if run is None:
+        if environment and not name:
+            known_environment(environment, root)
         raise UsageError(f"there is no run {name or 'of ' + str(environment)}", hint="loop history")
     return run

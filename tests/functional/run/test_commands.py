@@ -58,9 +58,10 @@ def test_a_mistyped_environment_is_answered_with_those_that_can_be_run(stack: An
     stack.write("configs/base.yaml", "mission: shared\n")
     stack.write("configs/known-issues.yaml", "[]\n")
     stack.write("configs/local.yaml", "extends: base.yaml\n" + stack.read("configs/local.yaml"))
-    run = stack.loop("run", "--env", "locla")
-    assert run.returncode == 2
-    assert "hint: there are: local\n" in run.stderr
+    for command in ("run", "plan", "resume", "rollback"):
+        run = stack.loop(command, "--env", "locla")
+        assert run.returncode == 2
+        assert "hint: there are: local\n" in run.stderr, command
 
 
 def test_outside_a_repository_is_a_sentence(tmp_path: Path, stack: Any) -> None:
