@@ -88,11 +88,14 @@ def _loaded(name: str, root: Path) -> "Loaded":
 
 
 def _environments(root: Path) -> tuple[str, ...]:
-    from loop.config import environments, tree
+    from loop.config import environments, foundations, tree
 
     folder = root / FOLDER
     names = tuple(file.name for file in folder.iterdir()) if folder.is_dir() else ()
-    found = environments(names, read=tree(root))
+    read = tree(root)
+    found = environments(names, read=read)
+    for file in foundations(names, read=read):
+        typer.echo(f"note: {file} is left out: it has neither services: nor suites:, so it is no environment", err=True)
     if not found:
         raise ConfigError([f"no environment in {FOLDER}/"], where=str(folder), hint="loop config docs")
     return found

@@ -6,7 +6,7 @@ Knows no folder, process or terminal: files come through `read`, variables throu
 from loop.config.checks import url_variable
 from loop.config.frozen import frozen_changes, frozen_fingerprint
 from loop.config.layers import Read
-from loop.config.load import Loaded, environments, files, load, tree
+from loop.config.load import Loaded, environments, files, foundations, load, tree
 from loop.config.reveal import encoded_in, reveal, secrets
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "encoded_in",
     "environments",
     "files",
+    "foundations",
     "frozen_changes",
     "frozen_fingerprint",
     "load",

@@ -5,7 +5,7 @@ variables only from the mapping it is given. Prints nothing.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path as FilePath
@@ -53,7 +53,8 @@ def load(environment: str, *, read: Read, variables: Mapping[str, str], folder: 
     unread = (*layers.problems, *substituted.problems)
     problems = (*unread, *known_problems, *checked.problems, *_news(complaints, unread))
     if problems or model is None:
-        raise ConfigError(in_order(problems, files), where=file, hint=_hint(environment))
+        alone = substituted.unset if len(problems) == len(substituted.unset) else ()
+        raise ConfigError(in_order(problems, files), where=file, hint=_hint(environment, alone))
     return Loaded(
         environment=convert.environment(environment, model, issues or ()),
         warnings=in_order((*layers.warnings, *substituted.warnings, *checked.warnings), files),
@@ -71,15 +72,38 @@ def files(environment: str, *, read: Read, folder: str = FOLDER) -> tuple[str, .
 
 def environments(names: tuple[str, ...], *, read: Read, folder: str = FOLDER) -> tuple[str, ...]:
     """Which of the folder's files are environments: all but known issues and what is only there to be extended."""
-    candidates = tuple(name for name in sorted(names) if name.endswith(".yaml") and name != KNOWN_ISSUES)
-    chains: dict[str, Layers] = {name: read_layers(f"{folder}/{name}", read) for name in candidates}
+    chains = _chains(names, read, folder)
     extended = {file for layers in chains.values() for file in layers.files[1:]}
 
     def stands_alone(name: str) -> bool:
-        document = parse(read(f"{folder}/{name}") or "", name).root
-        return f"{folder}/{name}" not in extended or (document is not None and "environment" in document.keys)
+        if _named(name, read, folder):
+            return True
+        return f"{folder}/{name}" not in extended and not _foundation(chains[name])
 
-    return tuple(name.removesuffix(".yaml") for name in candidates if stands_alone(name))
+    return tuple(name.removesuffix(".yaml") for name in chains if stands_alone(name))
+
+
+def foundations(names: tuple[str, ...], *, read: Read, folder: str = FOLDER) -> tuple[str, ...]:
+    """Files that nobody extends, and are no environments for all that: they name neither services nor suites."""
+    chains = _chains(names, read, folder)
+    extended = {file for layers in chains.values() for file in layers.files[1:]}
+    files = (f"{folder}/{name}" for name in chains if _foundation(chains[name]) and not _named(name, read, folder))
+    return tuple(file for file in files if file not in extended)
+
+
+def _chains(names: tuple[str, ...], read: Read, folder: str) -> dict[str, Layers]:
+    candidates = (name for name in sorted(names) if name.endswith(".yaml") and name != KNOWN_ISSUES)
+    return {name: read_layers(f"{folder}/{name}", read) for name in candidates}
+
+
+def _named(name: str, read: Read, folder: str) -> bool:
+    """Whether the file itself says which environment it is."""
+    document = parse(read(f"{folder}/{name}") or "", name).root
+    return document is not None and "environment" in document.keys
+
+
+def _foundation(layers: Layers) -> bool:
+    return layers.root is not None and not {"services", "suites"} & layers.root.keys.keys()
 
 
 def tree(root: FilePath) -> Read:
@@ -104,7 +128,11 @@ def _file(environment: str, folder: str) -> str:
     return f"{folder}/{environment}.yaml"
 
 
-def _hint(environment: str) -> str:
+def _hint(environment: str, unset: Iterable[str] = ()) -> str:
+    """`unset`: the variables without which the files are sound."""
+    exports = " ".join(f"{name}=VALUE" for name in dict.fromkeys(unset))
+    if exports:
+        return f"for {environment}: export {exports}, then: loop config check --env {environment}"
     return f"`loop config docs` explains every key; `loop config check --env {environment}` reads it again"
 
 

@@ -55,13 +55,20 @@ class Substituted:
     root: Located
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
+    unset: tuple[str, ...]
+    """Variables that are to be exported; each is a problem too."""
 
 
 def substitute(root: Located, variables: Mapping[str, str]) -> Substituted:
     services = root.keys.get("services")
     filling = _Filling(variables=variables, services=tuple(services.keys) if services else ())
     filled = filling.value(root, ())
-    return Substituted(root=filled, problems=tuple(filling.problems), warnings=tuple(filling.warnings))
+    return Substituted(
+        root=filled,
+        problems=tuple(filling.problems),
+        warnings=tuple(filling.warnings),
+        unset=tuple(filling.unset),
+    )
 
 
 def secret_word(name: str) -> str | None:
@@ -75,6 +82,7 @@ class _Filling:
     services: tuple[str, ...]
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    unset: list[str] = field(default_factory=list)
 
     def value(self, located: Located, path: Path) -> Located:
         match located.value:
@@ -133,6 +141,7 @@ class _Filling:
             self.warnings.append(Problem(located.place, path, sentence))
             return f"${{secret:{name}}}", self.secret(name, path)
         if value is None:
+            self.unset.append(name)
             return "", f"the variable {name} is not set; export it or write ${{{name}:-default}}; $${{ is a plain ${{"
         return value, REFUSED if REFERENCE.search(value) else ""
 

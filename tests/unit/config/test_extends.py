@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from loop.config import environments
+from loop.config import environments, foundations
 from loop.config import files as files_of
 
 
@@ -132,10 +132,22 @@ def test_files_are_all_that_make_up_an_environment(given: Any) -> None:
 def test_environments_are_the_files_that_are_not_only_extended() -> None:
     texts = {
         "configs/base.yaml": "title: t\n",
-        "configs/staging.yaml": "extends: base.yaml\nenvironment: staging\n",
+        "configs/staging.yaml": "extends: base.yaml\nenvironment: staging\nservices: {web: {source: .}}\n",
         "configs/staging-eu.yaml": "extends: staging.yaml\n",
         "configs/broken.yaml": "a: b: c\n",
         "configs/known-issues.yaml": "[]\n",
     }
     names = tuple(path.removeprefix("configs/") for path in (*texts, "configs/README.md"))
     assert environments(names, read=texts.get) == ("broken", "staging-eu", "staging")
+
+
+def test_a_file_without_services_and_suites_is_a_foundation_even_where_nobody_extends_it() -> None:
+    texts = {
+        "configs/base.yaml": "title: t\n",
+        "configs/used.yaml": "title: t\n",
+        "configs/local.yaml": "extends: used.yaml\nservices: {web: {source: .}}\n",
+        "configs/empty.yaml": "environment: empty\n",
+    }
+    names = tuple(path.removeprefix("configs/") for path in texts)
+    assert environments(names, read=texts.get) == ("empty", "local")
+    assert foundations(names, read=texts.get) == ("configs/base.yaml",)

@@ -155,3 +155,13 @@ def test_secrets_are_found_wherever_they_stand_and_all_missing_ones_are_named(gi
         "the secret variable A is not set",
         "the secret variable C has fewer than 8 characters, too few to be masked in output",
     )
+
+
+def test_where_variables_alone_are_missing_the_hint_names_the_environment_and_what_to_export(files: Any) -> None:
+    text = files["configs/e.yaml"].replace("{source: services/web}", "{source: '${A}/${B}/${A}'}")
+    with pytest.raises(ConfigError) as raised:
+        load("e", read={**files, "configs/e.yaml": text}.get, variables={})
+    assert raised.value.hint == "for e: export A=VALUE B=VALUE, then: loop config check --env e"
+    with pytest.raises(ConfigError) as raised:
+        load("e", read={**files, "configs/e.yaml": text + "misson: x\n"}.get, variables={})
+    assert raised.value.hint.startswith("`loop config docs`")
