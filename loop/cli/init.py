@@ -110,6 +110,7 @@ def _proposal(name: str, found: "Sequence[Deployed]", platform: "tuple[Entry, ..
         services=deployed.services(found, here) if found else folders.services(here, read),
         suites=runners.suites(files, read, within=_paths(here)),
         workspace=runners.workspace([link for link in LINKED if _untracked(repo.root, link, files)]),
+        left_out=() if found else folders.left_out(files, read, here),
         notes=() if found else tuple(folders.notes(here, emulated=emulated)),
     )
 
@@ -166,6 +167,9 @@ def _told(path: Path, proposal: "Proposal") -> Iterator[str]:
         yield from ("", "Guessed, and marked so in the file:")
         for key, why in guessed:
             yield from _hanging(f"{key}: {why}", width)
+    if proposal.left_out:
+        yield ""
+        yield from wrapped(f"Note: left out: {', '.join(proposal.left_out)}", width)
     for note in proposal.notes:
         yield ""
         yield from wrapped(f"Note: {note}", width)

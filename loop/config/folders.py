@@ -46,17 +46,33 @@ class Folder:
 
 def service_folders(files: Sequence[str], read: Read, *, repository: str) -> tuple[Folder, ...]:
     """`repository`: the name for a service that is the whole repository."""
-    marks: dict[str, set[str]] = {}
-    for file in files:
-        folder, name = posixpath.split(file)
-        if _may_hold_a_service(folder) and _tells(file, name, read):
-            marks.setdefault(folder, set()).add(name)
+    marks = _marks(files, read)
     found: list[Folder] = []
     for folder in sorted(_outermost(marks)):
         name = named(posixpath.basename(folder) or repository, {f.name for f in found})
         inside = tuple(file for file in files if not folder or file.startswith(f"{folder}/"))
         found.append(Folder(path=folder or ".", name=name, marks=frozenset(marks[folder]), files=inside))
     return tuple(found)
+
+
+def left_out(files: Sequence[str], read: Read, folders: Sequence[Folder]) -> tuple[str, ...]:
+    """Folders that would be services, were nothing surer: each with what it has, outside of those that were taken."""
+    taken = {folder.path for folder in folders}
+    return tuple(
+        f"{folder} ({', '.join(sorted(names))}, no Procfile)"
+        for folder, names in sorted(_marks(files, read).items())
+        if folder and not any(f"{folder}/".startswith(f"{path}/") for path in taken)
+    )
+
+
+def _marks(files: Sequence[str], read: Read) -> dict[str, set[str]]:
+    """Folder -> the files in it that tell of a service."""
+    marks: dict[str, set[str]] = {}
+    for file in files:
+        folder, name = posixpath.split(file)
+        if _may_hold_a_service(folder) and _tells(file, name, read):
+            marks.setdefault(folder, set()).add(name)
+    return marks
 
 
 def services(folders: Sequence[Folder], read: Read) -> tuple[Entry, ...]:

@@ -50,6 +50,8 @@ class Proposal:
     services: tuple[Entry, ...]
     suites: tuple[Entry, ...]
     workspace: tuple[Entry, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """Folders that may be services, and were not taken."""
     notes: tuple[str, ...] = ()
     """What does not fit into the file, said on the terminal."""
 
@@ -70,8 +72,12 @@ def text(proposal: Proposal) -> str:
         Entry(key="mission", value="All end-to-end cases pass", why="stands in every report", guess=True),
     ]
     parts = [_HEAD.format(origin=proposal.origin) + _lines(head)]
-    parts += [_lines([section]) for section in sections]
+    parts += [_lines([section]) + _left_out(proposal) * (section.key == "services") for section in sections]
     return "\n".join(parts) + _FOOT.format(name=proposal.environment)
+
+
+def _left_out(proposal: Proposal) -> str:
+    return "".join(f"  # left out: {folder}\n" for folder in proposal.left_out)
 
 
 def guesses(proposal: Proposal) -> tuple[tuple[str, str], ...]:

@@ -46,6 +46,14 @@ def test_what_init_writes_from_folders_runs_without_an_edit(bare: Any) -> None:
     assert bare.loop("run", "--env", "local", env=with_pytest()).returncode == 0
 
 
+def test_folders_that_were_left_out_are_named(bare: Any) -> None:
+    bare.write("web/package.json", '{"scripts": {"start": "node ."}}')
+    init = bare.loop("init")
+    assert init.returncode == 0, init.stderr
+    assert "Note: left out: web (package.json, no Procfile)\n" in init.stdout
+    assert "# left out: web (package.json, no Procfile)\n" in bare.read("configs/local.yaml")
+
+
 def test_nothing_is_overwritten(stack: Any) -> None:
     before = stack.read("configs/local.yaml")
     run = stack.loop("init")

@@ -26,6 +26,7 @@ def proposed(files: Mapping[str, str], links: tuple[str, ...] = ()) -> Proposal:
         services=folders.services(found, read),
         suites=runners.suites(names, read, within=[f.path for f in found if f.path != "."]),
         workspace=runners.workspace(links),
+        left_out=folders.left_out(names, read, found),
         notes=tuple(folders.notes(found, emulated=True)),
     )
 
@@ -56,8 +57,11 @@ def test_a_dockerfile_alone_is_built_by_it_and_the_emulator_is_said_to_need_a_pr
 def test_likely_folders_count_only_where_nothing_says_more() -> None:
     files = {"web/package.json": '{"scripts": {"start": "node ."}}', "lib/package.json": '{"scripts": {"test": "x"}}'}
     assert [s.name for s in from_files(files).environment.services] == ["web"]
-    files["api/Procfile"] = "web: x"
+    assert proposed(files).left_out == ()
+    files |= {"api/Procfile": "web: x", "api/ui/requirements.txt": "flask"}
     assert [s.name for s in from_files(files).environment.services] == ["api"]
+    assert proposed(files).left_out == ("web (package.json, no Procfile)",)
+    assert "  # left out: web (package.json, no Procfile)\n" in text(proposed(files))
 
 
 @pytest.mark.parametrize("folder", ["tests/fake", "docs/demo", "node_modules/x", ".github/y"])
