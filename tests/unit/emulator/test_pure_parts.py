@@ -67,6 +67,14 @@ def test_substitutions():
         pack.substituted("${_NONE}", values)
 
 
+def test_a_step_that_is_not_emulated_is_refused_with_the_next_step():
+    step = SimpleNamespace(name="gcr.io/cloud-builders/docker", entrypoint="", args=["build", "."], dir_="")
+    with pytest.raises(
+        pack.StepFailed, match=r"no step image 'gcr.io/cloud-builders/docker'.*Procfile.*endpoint: google"
+    ):
+        pack.read_step(step, {})
+
+
 @pytest.mark.parametrize(
     ("text", "wanted"), [("", ""), ("# only\n\n  # words\n", ""), ("a==1 # why\n\nb\n", "a==1\nb")]
 )
