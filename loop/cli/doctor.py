@@ -26,7 +26,8 @@ def doctor(
     """What a run needs, looked at before it starts; every fault with the command that mends it. Changes nothing.
 
     Exit code: 0 where nothing is to be fixed, else what a run would stop with for the first fault that is shown:
-    1 a service does not answer, 2 configuration or repository, 3 platform, 4 a suite, 5 fixer, 6 journal or lease.
+    1 a service does not answer or can not be built, or a hook is not there, 2 configuration or repository, 3 platform,
+    4 a suite or a dependency, 5 fixer, 6 journal or lease.
     """
     from loop.core.findings import exit_code
 
