@@ -17,7 +17,7 @@ from loop.emulator.pack import StepFailed, web_command
 from loop.errors import ConfigError, UsageError
 from loop.perform.dependencies import answered, drivers, filled
 from loop.perform.patient import Patient
-from loop.perform.sources import source_folder
+from loop.perform.testside import source_folder
 from loop.suites.collect import missing_program
 
 _DEPLOY_FAILING = 1
