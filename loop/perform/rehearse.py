@@ -11,6 +11,7 @@ from loop.core.environment import Charter, Environment, Fix, Suite
 from loop.core.findings import Finding, Topic, fix, ok, skip
 from loop.errors import FixerError
 from loop.perform.patient import Patient
+from loop.perform.setting import inherited
 from loop.suites.collect import collect, missing_program
 
 _INVALID = 4
@@ -56,7 +57,7 @@ def _as_run(suite: Suite, environment: Environment, patient: Patient) -> tuple[S
     told |= {"LOOP_RUN": f"{environment.charter.name}-0", "LOOP_ITERATION": "0"}
     own = {name: revealed(text) for name, text in suite.env.items()}
     arguments = suite.pytest and tuple(map(revealed, suite.pytest))
-    return replace(suite, pytest=arguments), {**patient.variables, **told, **own}
+    return replace(suite, pytest=arguments), {**inherited(patient.variables), **told, **own}
 
 
 def _left_behind(suite: Suite, charter: Charter, patient: Patient) -> Iterator[Finding]:

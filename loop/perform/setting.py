@@ -12,6 +12,20 @@ from loop.core.redact import Redactor
 from loop.core.state import IterationState, RunState
 
 
+def inherited(variables: Mapping[str, str]) -> dict[str, str]:
+    """What a suite and a hook take over from the command's environment: nothing that steers the recorder or pytest.
+
+    Such a variable would change which cases run without a trace in the configuration or in the command shown.
+    """
+    return {
+        name: value for name, value in variables.items()
+        if name not in _STEERING and (not name.startswith("LOOP_") or name.startswith("LOOP_EMULATOR_"))
+    }  # fmt: skip
+
+
+_STEERING = frozenset({"PYTEST_ADDOPTS", "PYTEST_PLUGINS"})
+
+
 class Mask(Redactor):
     """A redactor that learns further secrets: a fix may bring a service that names a new one."""
 
@@ -88,7 +102,7 @@ class Setting:
     def told(self, state: RunState, it: IterationState) -> dict[str, str]:
         """What suites and hooks find in their environment: the command's own, the services' addresses, the run."""
         urls = {config.url_variable(name): service.url for name, service in it.services.items() if service.url}
-        return {**self.variables, **urls, "LOOP_RUN": state.name, "LOOP_ITERATION": str(it.number)}
+        return {**inherited(self.variables), **urls, "LOOP_RUN": state.name, "LOOP_ITERATION": str(it.number)}
 
     def environment(self, service: Service, it: IterationState) -> dict[str, str]:
         """The service's variables as they are deployed."""

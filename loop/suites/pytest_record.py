@@ -51,6 +51,8 @@ class Record:
         self.nodeids: list[str] = []
         self.collect_errors: dict[str, str] = {}
         self.collect_skips: dict[str, str] = {}
+        self.sifted: dict[str, tuple[int, str]] = {}
+        """Collected cases that were not to run: `deselected` or `dropped` -> how many, and one of them."""
         self.troubles: list[tuple[str, str]] = []
         self.exit: int | None = None
         """What pytest meant to exit with; None when it did not get that far."""
@@ -91,6 +93,8 @@ class Record:
                 self._finish(event["id"])
             case "collected":
                 self._collected(event["ids"])
+            case "sifted":
+                self._sifted(event)
             case "collect":
                 self._collect(event)
             case "session":
@@ -111,6 +115,12 @@ class Record:
             case_id = self._new_id(nodeid)
             self._waiting[nodeid].append(case_id)
             self.expected.append(case_id)
+
+    def _sifted(self, event: dict[str, Any]) -> None:
+        for how in ("deselected", "dropped"):
+            if how in event:
+                first = self._redact(self._case_id(event[how]["first"]).partition("::")[2])
+                self.sifted[how] = (event[how]["count"], first)
 
     def _collect(self, event: dict[str, Any]) -> None:
         told = self.collect_errors if event["outcome"] == "failed" else self.collect_skips

@@ -179,10 +179,18 @@ def _marks(record: Record, ended: Ended) -> Iterator[str]:
         yield "exit status 0 with a failing case"
     for case_id in record.surplus:
         yield f"ran and was not collected: {case_id}"
+    for how, (number, first) in record.sifted.items():
+        yield _sifted(how, number, first)
     for module, reason in record.collect_skips.items():
         yield f"skipped as a whole, its cases are not known: {module} ({reason.removeprefix('Skipped: ')})"
     if record.stopped:
         yield f"pytest stopped early: {record.stopped}"
+
+
+def _sifted(how: str, number: int, first: str) -> str:
+    cases = "1 collected case was" if number == 1 else f"{number} collected cases were"
+    by = " by a plugin or conftest" if how == "dropped" else ""
+    return f"{cases} {how}{by} ({'e.g. ' if number > 1 else ''}{first})"
 
 
 def _problems(order: Order, interpreter: str, record: Record, ended: Ended, output: Output) -> Iterator[Problem]:

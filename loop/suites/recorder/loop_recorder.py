@@ -6,11 +6,12 @@ pytest only, no import of loop. It may not change an outcome, an option or the t
 `LOOP_RECORD` names the file that lines are appended to; without it nothing is recorded. `LOOP_ONLY` names a file with
 the ids of the cases to run, of those that the arguments name; without it all run. Under xdist only the
 controller writes. One line is one `write`, so that what was said survives SIGKILL. Kinds of line (key `e`):
-session, collected, collect, start, report, finish, trouble, end.
+session, collected, sifted, collect, start, report, finish, trouble, end.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
@@ -24,6 +25,9 @@ import pytest
 
 TEXT_LIMIT = 64_000
 """Characters of one text; head and tail are kept. The reader redacts first and cuts further afterwards."""
+
+SIFTED = "loop_sifted"
+"""What a worker of xdist tells its controller by."""
 
 
 def clip(text: str) -> str:
@@ -78,6 +82,7 @@ class Recorder:
     def __init__(self, lines: Lines, config: pytest.Config) -> None:
         self.lines = lines
         self.listed = False
+        self.sifted = False
         root = getattr(config, "rootpath", None) or config.rootdir  # type: ignore[attr-defined]
         lines.write(
             e="session",
@@ -100,6 +105,17 @@ class Recorder:
     def _collected(self, ids: list[str]) -> None:
         self.listed = True
         self.lines.write(e="collected", ids=ids)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """A worker of xdist has ended; what it sifted out, every other one did as well."""
+        found = getattr(node, "workeroutput", {}).get(SIFTED)
+        if found and not self.sifted:
+            self.sift(found)
+
+    def sift(self, found: dict[str, Any]) -> None:
+        self.sifted = True
+        self.lines.write(e="sifted", **found)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.outcome == "passed":
@@ -152,6 +168,35 @@ class Recorder:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         reason = session.shouldstop or session.shouldfail or ""
         self.lines.write(e="end", exit=int(exitstatus), reason=str(reason) if reason else "")
+
+
+class Sieve:
+    """The hooks of the process that collects: which collected cases are not to run, and who said so.
+
+    By the items themselves, for a plugin may rename one; a name that is still there was replaced and not dropped.
+    """
+
+    def __init__(self, tell: Callable[[dict[str, Any]], None]) -> None:
+        self.tell = tell
+        self.collected: list[pytest.Item] = []
+        self.deselected: set[int] = set()
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        self.collected.append(item)
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        self.deselected.update(map(id, items))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        kept, names = {id(item) for item in session.items}, {item.nodeid for item in session.items}
+        found: dict[str, list[str]] = {}
+        for item in self.collected:
+            if id(item) not in kept and item.nodeid not in names:
+                found.setdefault("deselected" if id(item) in self.deselected else "dropped", []).append(item.nodeid)
+        if found:
+            self.tell({how: {"count": len(ids), "first": ids[0]} for how, ids in found.items()})
+        self.collected = []
 
 
 class Tracer:
@@ -213,8 +258,16 @@ def pytest_configure(config: pytest.Config) -> None:
     if only:
         config.pluginmanager.register(Selection(only), "loop-selection")
     path = os.environ.pop("LOOP_RECORD", "")  # a pytest that a test starts must not write here
-    if path and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Recorder(Lines(path), config), "loop-recorder")
+    tell: Callable[[dict[str, Any]], None] | None = None
+    if hasattr(config, "workerinput"):
+        output = config.workeroutput  # type: ignore[attr-defined]
+        tell = functools.partial(output.__setitem__, SIFTED)
+    elif path:
+        recorder = Recorder(Lines(path), config)
+        config.pluginmanager.register(recorder, "loop-recorder")
+        tell = recorder.sift
+    if tell and not only:  # where failed cases run again, the others are left out by ourselves
+        config.pluginmanager.register(Sieve(tell), "loop-sieve")
 
 
 def pytest_unconfigure() -> None:

@@ -435,3 +435,41 @@ def test_a_runner_that_never_stops_writing_is_stopped_in_time(project) -> None:
     ran = project.command("while :; do echo noise; done", timeout=1.0)
     assert ran.kinds == [ProblemKind.TIMED_OUT]
     assert ran.result.seconds < 20
+
+
+FOUR = """
+import pytest
+@pytest.mark.parametrize("n", range(3))
+def test_many(n): pass
+def test_one(): pass
+"""
+DROPS = "def pytest_collection_modifyitems(items): items[:] = [i for i in items if 'one' not in i.name]\n"
+DESELECTED = "3 collected cases were deselected (e.g. test_a.py::test_many[0])"
+DROPPED = "1 collected case was dropped by a plugin or conftest (test_a.py::test_one)"
+
+
+@pytest.mark.parametrize(
+    ("ini", "conftest", "marks"),
+    [
+        ("addopts = -k 'not many'", "", [DESELECTED]),
+        ("", DROPS, [DROPPED]),
+        ("", "import pytest\n@pytest.hookimpl(tryfirst=True)\n" + DROPS, [DROPPED]),
+        ("addopts = --deselect test_a.py::test_many[0] --deselect test_a.py::test_many[1]", DROPS,
+         ["2 collected cases were deselected (e.g. test_a.py::test_many[0])", DROPPED]),
+        ("", "", []),
+        ("", "def pytest_collection_modifyitems(items):\n    for i in items: i._nodeid = i.nodeid.upper()\n", []),
+    ],
+    ids=["deselected", "dropped", "dropped first", "both", "none", "renamed"],
+)  # fmt: skip
+@pytest.mark.parametrize("arguments", [(), ("-n", "2")], ids=["one process", "xdist"])
+def test_collected_cases_that_do_not_run_are_counted(project, ini, conftest, marks, arguments) -> None:
+    project.file("pytest.ini", f"[pytest]\n{ini}\n")
+    project.write(test_a=FOUR, conftest=conftest)
+    ran = project.pytest("test_a.py", *arguments)
+    assert ran.kinds == []
+    assert [mark for mark in ran.result.marks if "collected case" in mark] == marks
+
+
+def test_cases_that_are_not_tried_again_were_not_deselected(project) -> None:
+    project.write(test_a=FOUR + "def test_bad(): assert False\n")
+    assert [mark for mark in project.pytest("test_a.py", retry_failed=1).result.marks if "collected case" in mark] == []
