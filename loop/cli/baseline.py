@@ -30,16 +30,16 @@ def show(env: Env = None) -> None:
         (a.case_id, f"{a.who}, {a.at:%Y-%m-%d %H:%M} UTC: {a.reason}") for a in journal.acceptances(environment)
     ]
     if found is None:
-        sys.stdout.write(f"{environment} has no baseline: no valid iteration of all its suites yet.\n")
+        sys.stdout.write(f"{environment} has no baseline: no valid iteration of all suites of a run yet.\n")
         return
     run, iteration = found
     number = sum(len(rows) for rows in cases_of(iteration, journal, run).values())
-    sys.stdout.write(baseline(run.name, iteration, number, accepted))
+    sys.stdout.write(baseline(run.name, iteration, number, accepted, suites))
 
 
 @app.command()
 def accept(
-    cases: Annotated[list[str], typer.Argument(metavar="CASE...", help="Whole case ids, as `loop show` prints them.")],
+    cases: Annotated[list[str], typer.Argument(metavar="CASE...", help="Ids of weakened cases; `*` is any text.")],
     reason: Annotated[str, typer.Option(help="Why they no longer count; recorded with who and when.")],
     env: Env = None,
 ) -> None:
@@ -55,9 +55,8 @@ def accept(
     environment = environment_of(journal, env)
     _, state, iteration = newest_judged(journal, environment)
     assert iteration.judgement is not None
-    _weakened(cases, iteration.judgement.weakened, f"{state.name} {iteration.title.lower()}")
+    ids = _weakened(cases, iteration.judgement.weakened, f"{state.name} {iteration.title.lower()}")
     now, who = utc_now(), me()
-    ids = tuple(dict.fromkeys(cases))
     journal.accept(environment, [Acceptance(case_id=c, who=who, at=now, reason=reason.strip()) for c in ids])
     for case in ids:
         sys.stdout.write(f"accepted by {who}: {case}\n")
@@ -67,11 +66,16 @@ def accept(
     sys.stderr.write(f"It counts from the next iteration on: {again}\n")
 
 
-def _weakened(cases: list[str], weakened: tuple[str, ...], where: str) -> None:
-    wrong = [case for case in cases if case not in weakened]
+def _weakened(patterns: list[str], weakened: tuple[str, ...], where: str) -> list[str]:
+    """The weakened cases that are meant, in their order; each pattern must mean one."""
+    from loop.core.patterns import matching
+
+    wrong = [pattern for pattern in patterns if not matching([pattern], weakened)]
     if wrong:
         are = f"weakened there: {', '.join(weakened)}" if weakened else "no case is weakened there"
         raise UsageError(f"not weakened: {', '.join(wrong)}", where=where, hint=are)
+    found = set(matching(patterns, weakened))
+    return [case for case in weakened if case in found]
 
 
 def _journal() -> "Journal":

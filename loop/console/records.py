@@ -1,6 +1,6 @@
 """Text of what is kept over many runs: known issues, the baseline, what flips. Values in, text out, with a newline."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 from loop.console.text import cut, table
@@ -43,8 +43,10 @@ def _state(issue: KnownIssue, failing: Sequence[Failing], listed: KnownList) -> 
     return f"{state}, would cover {count(covered, 'case')} now" if covered else state
 
 
-def baseline(run: str, iteration: IterationState, cases: int, accepted: Sequence[tuple[str, str]]) -> str:
-    """`accepted`: case ids, each with who, when and why."""
+def baseline(
+    run: str, iteration: IterationState, cases: int, accepted: Sequence[tuple[str, str]], suites: Collection[str]
+) -> str:
+    """`accepted`: case ids, each with who, when and why; `suites`: those of the newest run."""
     judgement = iteration.judgement
     assert judgement is not None
     counts = ", ".join(f"{number} {outcome}" for outcome, number in judgement.counts.items())
@@ -52,9 +54,11 @@ def baseline(run: str, iteration: IterationState, cases: int, accepted: Sequence
     lines = [
         f"{run} {iteration.title.lower()}: commit {short_commit(iteration.commit)} {one_line(iteration.subject, 80)}",
         f"{count(cases, 'case')}: {counts}{judged}",
+        *([f"its suites: {', '.join(iteration.suites)}; those of the newest run: {', '.join(sorted(suites))}"]
+          if set(iteration.suites) != set(suites) else []),
         *(f"weakened in it: {one_line(case, 2_000)}" for case in judgement.weakened),
         *(f"accepted: {one_line(case, 2_000)} ({one_line(why)})" for case, why in accepted),
-    ]
+    ]  # fmt: skip
     return "\n".join(lines) + "\n"
 
 

@@ -7,6 +7,7 @@ from loop.core.actions import Ending
 from loop.core.model import Failing
 from loop.core.state import IterationState, RunState
 from loop.core.wording import (
+    ACCEPT,
     Row,
     next_command,
     one_line,
@@ -83,6 +84,8 @@ def _case(case: Failing, width: int) -> Iterator[str]:
 
 def _weak(state: RunState, report: str | None, width: int) -> Iterator[str]:
     iteration = last_judged(state)
+    if iteration and iteration.judgement and iteration.judgement.baseline_note:
+        yield from wrapped(iteration.judgement.baseline_note, width)
     told = weak_evidence(iteration) if iteration and report else ""
     if told:
         yield from wrapped(f"{told}: see Weak evidence in the report", width)
@@ -121,9 +124,9 @@ def _left_behind(state: RunState, width: int) -> Iterator[str]:
 
 
 _FIRST = {
-    Ending.WAITING: "commit a fix, then ",
-    Ending.DEPLOY_FAILING: "mend it, then ",
-    Ending.INVALID: "mend it, then ",
+    Ending.WAITING: "commit a fix",
+    Ending.DEPLOY_FAILING: "mend it",
+    Ending.INVALID: "mend it",
 }
 
 
@@ -133,5 +136,17 @@ def _next(state: RunState) -> Iterator[str]:
     if state.owes:
         yield f"The hook on_end has not ended: {resume_command(state)}"
     elif next_command(state):
-        first = _FIRST.get(state.ended.ending, "") if state.ended and not state.rolled_back else ""
-        yield f"Next: {first}{next_command(state)}"
+        yield f"Next: {', then '.join([*_first(state), next_command(state)])}"
+
+
+def _first(state: RunState) -> Iterator[str]:
+    """Without which the command would find what the run ended with."""
+    if state.ended is None or state.rolled_back:
+        return
+    iteration = last_judged(state)
+    judgement = iteration.judgement if iteration else None
+    weakened = judgement is not None and bool(judgement.weakened) and state.ended.exit_code != 0
+    if weakened:
+        yield f"restore the weakened cases or record why they may go ({ACCEPT})"
+    if state.ended.ending in _FIRST and not (weakened and judgement and not judgement.failing):
+        yield _FIRST[state.ended.ending]

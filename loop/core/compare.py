@@ -1,7 +1,7 @@
 """Iteration n against n-1 and against the baseline: by case ids and causes, never by counts alone. Pure."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from loop.core.model import PASSING, UNCOUNTED, Case, ChangeKind, Comparison, Credit, Fixed, Judgement, Outcome
@@ -41,6 +41,12 @@ class Earlier:
         """Cases that can only leave the count when somebody accepts it: what counted then, weakened ones included."""
         ran = {case_id for case_id, case in self.cases.items() if case[0] not in UNCOUNTED}
         return ran.union(self.judgement.weakened)
+
+    def only(self, suites: Collection[str]) -> "Earlier":
+        """As if the other suites had never been there."""
+        weakened = tuple(case_id for case_id in self.judgement.weakened if suite_of(case_id) in suites)
+        cases = {case_id: case for case_id, case in self.cases.items() if suite_of(case_id) in suites}
+        return replace(self, judgement=replace(self.judgement, weakened=weakened), cases=cases)
 
     def of(self, suites: Collection[str]) -> list[str]:
         return [case_id for case_id in self.cases if suite_of(case_id) in suites]

@@ -281,6 +281,8 @@ class Judgement:
     capabilities: tuple[CapabilityJudged, ...] = ()
     comparison: Comparison | None = None
     baseline: Comparison | None = None
+    baseline_note: str = ""
+    """What earlier runs covered and is not held against this one: there is no baseline, or one in part."""
     goal: str = ""
     """The goal as text, e.g. `pass rate >= 96%`."""
     goal_met: bool = False

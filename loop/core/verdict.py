@@ -59,9 +59,11 @@ class History:
     previous: Earlier | None = None
     """The run's last iteration for which `stopping.comparable` holds."""
     baseline: Earlier | None = None
-    """The environment's last complete, valid iteration with the same suites; without one `previous` takes its place."""
+    """The environment's last complete, valid iteration, in the suites of now; else `previous` takes its place."""
     accepted: frozenset[str] = frozenset()
     """Cases whose weakening somebody accepted since the baseline."""
+    note: str = ""
+    """What earlier runs covered and can not be held against this one, as a sentence."""
 
     def counted(self) -> frozenset[str]:
         """Also of `previous`: what was new in it may not be weakened in the next iteration either."""
@@ -121,12 +123,13 @@ def _tallies(charter: Charter, trial: Trial, history: History, known: KnownList)
 
 
 def _expected(history: History, present: set[str]) -> Mapping[str, int]:
-    """Cases per suite of the reference iteration; one that is gone by consent is expected no more."""
-    reference = history.baseline or history.previous
-    if reference is None:
-        return {}
-    wanted = (case_id for case_id in reference.cases if case_id in present or case_id not in history.accepted)
-    return Counter(map(suite_of, wanted))
+    """Cases per suite of the baseline, else of the iteration before; what is gone by consent is expected no more."""
+
+    def wanted(earlier: Earlier | None) -> Counter[str]:
+        ids = earlier.cases if earlier else ()
+        return Counter(suite_of(each) for each in ids if each in present or each not in history.accepted)
+
+    return {**wanted(history.previous), **wanted(history.baseline)}
 
 
 def _by_suite(ids: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -19,6 +19,10 @@ UNPRINTABLE = re.compile(
 """Terminal sequences, control characters and those that turn the direction of text; tab and newline stay."""
 
 
+ACCEPT = "loop baseline accept CASE... --reason TEXT"
+"""The way out where a weakened case is to stay away."""
+
+
 def printable(text: str) -> str:
     """Text from outside without what could steer a terminal or hide text in a page."""
     return UNPRINTABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))

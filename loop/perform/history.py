@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 
 from loop import source
 from loop.core.compare import Earlier, Standing, standings, suite_of
@@ -10,6 +11,7 @@ from loop.core.model import UNCOUNTED, Case, ChangeKind
 from loop.core.state import IterationState, RunState
 from loop.core.stopping import comparable
 from loop.core.verdict import History
+from loop.core.wording import count
 from loop.journal import Acceptance, Journal, Run
 from loop.journal.rows import Batch
 from loop.perform import testside
@@ -32,14 +34,29 @@ def history(state: RunState, it: IterationState, cases: Rows, setting: Setting, 
 
     previous = earlier(f"iteration {before[-1].number}", before[-1], emit.run, state.charter) if before else None
     found = _baseline_iteration(state, emit)
-    baseline = None
+    baseline, note = None, ""
     if found:
         run, then = found
-        baseline = earlier(f"{run.name} {then.title.lower()}", then, run, emit.journal.state(run).charter)
+        before_it = earlier(f"{run.name} {then.title.lower()}", then, run, emit.journal.state(run).charter)
+        baseline, note = _held(before_it, run, then, state)
     references = [(found[1], baseline)] if found and baseline else []
     references += [(before[-1], previous)] if previous else []
     accepted = _accepted(references, emit.journal.acceptances(state.environment))
-    return History(previous=previous, baseline=baseline, accepted=accepted)
+    return History(previous=previous, baseline=baseline, accepted=accepted, note=note)
+
+
+def unknown_runs(reports: Path, state: RunState, emit: Emit) -> str:
+    """A journal that was lost, or is another one, knows nothing that could be held against this run."""
+    if len(emit.journal.runs(state.environment)) > 1:
+        return ""
+    folders = [p for p in (reports / state.environment).glob("*") if p.name.isdecimal() and int(p.name) < state.number]
+    number = sum(1 for folder in folders if any(folder.glob("iteration-*")))
+    if not number:
+        return ""
+    return (
+        f"No baseline: the journal knows nothing of {count(number, 'earlier run')} under reports/{state.environment};"
+        f" what {'it' if number == 1 else 'they'} covered is not held against this run."
+    )
 
 
 def _accepted(
@@ -103,17 +120,47 @@ def _ids(it: IterationState, suite: Suite, journal: Journal, run: Run) -> tuple[
 def baseline_iteration(
     journal: Journal, environment: str, suites: Collection[str], *, before: Run | None = None
 ) -> tuple[Run, IterationState] | None:
-    """The environment's last complete, valid iteration with those suites, of runs before that one."""
+    """The environment's last complete, valid iteration with those suites, of runs before that one.
+
+    Where no run had the same suites: of the run that shares most of them, so that what is missing can be named.
+    """
+    wanted, best, shared = set(suites), None, -1
     for run in reversed(journal.runs(environment)):
         if before and run.id >= before.id:
             continue
         earlier = journal.state(run)
-        if earlier.selected or {s.name for s in earlier.charter.suites} != set(suites):
+        names = {s.name for s in earlier.charter.suites}
+        judged = [i for i in earlier.iterations if i.judgement and comparable(i.judgement) and names == i.suites.keys()]
+        if earlier.selected or not judged:
             continue
-        judged = [i for i in earlier.iterations if i.judgement and comparable(i.judgement)]
-        if judged:
+        if names == wanted:
             return run, judged[-1]
-    return None
+        if len(names & wanted) > shared:
+            best, shared = (run, judged[-1]), len(names & wanted)
+    return best
+
+
+def _held(found: Earlier, run: Run, then: IterationState, state: RunState) -> tuple[Earlier | None, str]:
+    """Of the suites that both have, and a sentence where the others differ."""
+    suites = {s.name for s in state.charter.suites}
+    note = suites_differ(run.name, then.suites, suites, found.counted())
+    return (found.only(suites) if suites & then.suites.keys() else None), note
+
+
+def suites_differ(run: str, then: Collection[str], now: Collection[str], counted: Collection[str]) -> str:
+    """What is not held against a run because its suites are others; `counted`: the cases that counted in `run`."""
+    without, new, both = ([n for n in then if n not in now], [n for n in now if n not in then], set(then) & set(now))
+    if not without and not new:
+        return ""
+    parts = [f"without {', '.join(sorted(without))}"] if without else []
+    parts += [f"new: {', '.join(sorted(new))}"] if new else []
+    differ = f"the suites differ from {run}'s ({', '.join(parts)})"
+    lost = count(sum(1 for case_id in counted if suite_of(case_id) in without), "case")
+    if not both:
+        return f"No baseline: {differ}; what its {lost} covered is not held against this run."
+    held = f"only its cases of {', '.join(sorted(both))} are held against this run"
+    but = f", not the {lost} of {', '.join(sorted(without))}" if without else ""
+    return f"Baseline in part: {differ}; {held}{but}."
 
 
 def _baseline_iteration(state: RunState, emit: Emit) -> tuple[Run, IterationState] | None:

@@ -13,7 +13,7 @@ from loop.core.verdict import Trial, deploy_failed, hook_failed
 from loop.core.verdict import judge as judged
 from loop.core.wording import open_operations
 from loop.perform.emit import Emit
-from loop.perform.history import cases_of, consents, history
+from loop.perform.history import cases_of, consents, history, unknown_runs
 from loop.perform.setting import Setting
 
 
@@ -49,7 +49,9 @@ def _tested(it: IterationState, setting: Setting, emit: Emit) -> Judgement:
     found = [suite.evidence for suite in it.suites.values() if suite.evidence]
     rows = (case for cases in trial.cases.values() for case in cases)
     measured = evidence.measured(state.charter.targets, found, rows)
-    return replace(judgement, notes=(*judgement.notes, *map(setting.redact, said)), targets=measured)
+    notes = (*judgement.notes, *map(setting.redact, said))
+    unheld = against.note or unknown_runs(setting.reports, state, emit)
+    return replace(judgement, notes=notes, targets=measured, baseline_note=unheld)
 
 
 def _problems(it: IterationState, suites: Sequence[Suite]) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from loop.core.model import Judgement, Verdict
 from loop.core.wording import (
+    ACCEPT,
     count,
     credit_sum,
     duration,
@@ -40,7 +41,7 @@ def closing(subject: Subject) -> Iterator[Block]:
     yield Bullets(tuple(map(Bullet, steps)), numbered=True) if steps else Paragraph(line("Nothing is left to do."))
     yield Heading(2, line("Learnings"))
     learnt = (*_words(subject), *_deltas(subject))
-    none = line("None were noted, and there is no earlier iteration to compare with.")
+    none = line("None were noted, and there is no earlier iteration of this run to compare with.")
     yield Bullets(learnt) if learnt else Paragraph(none)
     yield Heading(2, line("Recommendation"))
     yield from _recommendation(subject)
@@ -75,8 +76,7 @@ def _mend(judgement: Judgement) -> Iterator[Line]:
     if len(found) > 5:
         yield line(f"Fix {count(len(found) - 5, 'further failure')}")
     if judgement.weakened:
-        accept = Code("loop baseline accept CASE... --reason TEXT")
-        yield line("Restore the weakened cases, or record why they may go: ", accept)
+        yield line("Restore the weakened cases, or record why they may go: ", Code(ACCEPT))
     for case in judgement.xpassed:
         yield line("Remove the expected-failure mark of ", Code(case), ": it passes")
 

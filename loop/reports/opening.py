@@ -122,6 +122,9 @@ def _judged(judgement: Judgement) -> Iterator[Block]:
         items.append(line(Strong("Goal"), f": {judgement.goal} - {'met' if judgement.goal_met else 'not met'}"))
     if judgement.counts:
         items.append(line(Strong("Cases"), f": {_counts(judgement)}"))
+    if judgement.baseline_note:
+        about, _, why = judgement.baseline_note.partition(":")
+        items.append(line(Strong(about), f":{why}"))
     yield bullets(*items)
     further = [each for each in judgement.reasons if each not in judgement.rule]
     if further:

@@ -1,5 +1,6 @@
 """A case that is skipped since the baseline keeps the goal from being met, until somebody says why that is right."""
 
+from pathlib import Path
 from typing import Any
 
 SKIPPED = "smoke::tests/test_smoke.py::test_b_reaches_a"
@@ -22,13 +23,19 @@ def test_a_weakened_case_counts_until_it_is_accepted_and_again_when_it_ran_since
     )
     stack.write("tests/test_smoke.py", skipping)
     stack.commit("Skip one, drop one")
-    assert stack.loop("run", "--env", "local").returncode == 1
-    refused = stack.loop("baseline", "accept", "smoke::nowhere", SKIPPED, "--reason", "x")
+    weak = stack.loop("run", "--env", "local")
+    assert weak.returncode == 1
+    told = (
+        "Next: restore the weakened cases or record why they may go (loop baseline accept CASE... --reason TEXT), then "
+    )
+    assert told + "loop resume local-2\n" in weak.stdout
+    refused = stack.loop("baseline", "accept", "smoke::*nowhere*", SKIPPED, "--reason", "x")
     assert refused.returncode == 2
     assert f"weakened there: {SKIPPED}, {GONE}" in refused.stderr
-    assert "smoke::nowhere" in refused.stderr
-    accepted = stack.loop("baseline", "accept", SKIPPED, GONE, "--reason", "b moves to another team")
+    assert "not weakened: smoke::*nowhere*" in refused.stderr
+    accepted = stack.loop("baseline", "accept", "smoke::*test_b*", GONE, "--reason", "b moves to another team")
     assert accepted.returncode == 0, accepted.stderr
+    assert [line.partition(": ")[2] for line in accepted.stdout.splitlines()] == [SKIPPED, GONE]
     assert "loop resume local-2 --again" in accepted.stderr
     run = stack.loop("resume", "local-2", "--again")
     assert run.returncode == 0, run.stdout + run.stderr
@@ -51,3 +58,39 @@ def test_a_weakened_case_counts_until_it_is_accepted_and_again_when_it_ran_since
     assert again.returncode == 1, again.stdout
     assert stack.record(4, 0)["judgement"]["weakened"] == [SKIPPED, GONE]
     assert stack.record(4, 0)["judgement"]["notes"] == []
+
+
+def test_what_the_callers_shell_says_to_pytest_and_to_the_recorder_does_not_reach_a_suite(
+    stack: Any, tmp_path: Path
+) -> None:
+    """Neither stands in the configuration or in the command that the report shows."""
+    only = tmp_path / "only.json"
+    only.write_text(f'["{GONE.partition("::")[2]}"]')
+    stack.without_fixer()
+    shell = {"PYTEST_ADDOPTS": "-k 'not right'", "PYTEST_PLUGINS": "no_such_plugin", "LOOP_ONLY": str(only)}
+    run = stack.loop("run", "--env", "local", env=shell)
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "2/3" in run.stdout
+    asked = stack.loop("doctor", "--env", "local", env=shell)
+    assert "3 cases collected" in asked.stdout, asked.stdout
+    stack.configure("timeout: 60s", "timeout: 60s, env: {PYTEST_ADDOPTS: \"-k 'not right'\"}")
+    stack.commit("The suite's own word")
+    own = stack.loop("run", "--env", "local", "--iterations", "1", env=shell)
+    assert "1 weakened" in own.stdout, own.stdout
+    assert "1 collected case was deselected" in stack.report(2, 0)
+
+
+def test_the_terminal_says_what_a_renamed_suite_is_not_held_against(stack: Any) -> None:
+    stack.without_fixer()
+    stack.write("services/a/answer.txt", "right\n")
+    stack.commit("All green")
+    assert stack.loop("run", "--env", "local").returncode == 0
+    stack.configure("  smoke:", "  quick:")
+    stack.commit("Another name")
+    run = stack.loop("run", "--env", "local")
+    told = "No baseline: the suites differ from local-1's (without smoke, new: quick); what its 3 cases covered"
+    assert told in " ".join(run.stdout.split())
+    assert run.returncode == 0
+    stack.configure("  quick:", "  smoke:")
+    stack.commit("The old name")
+    assert "baseline" not in stack.loop("run", "--env", "local").stdout.lower(), "local-1 is it again"

@@ -4,6 +4,7 @@ A fault is one row: how the stack is made to lie, and what must be said of it. E
 table fault -> verdict is printed at the end of the module (visible with `-s`). `docs/pains.md` names these rows.
 """
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -66,6 +67,14 @@ def added(text: str) -> Callable[[Any], None]:
     def prepare(stack: Any) -> None:
         stack.without_fixer()
         stack.write("configs/local.yaml", stack.read("configs/local.yaml") + text)
+
+    return prepare
+
+
+def added_file(path: str, text: str) -> Callable[[Any], None]:
+    def prepare(stack: Any) -> None:
+        stack.without_fixer()
+        stack.write(path, text)
 
     return prepare
 
@@ -189,6 +198,9 @@ DIE = ANSWERS + (
 )
 SKIP_ALL = "import pytest\npytestmark = pytest.mark.skip(reason='staging is not available')\n" + PASSING
 EXIT_OF_PYTEST = "def pytest_sessionfinish(session):\n    session.exitstatus = {}\n"
+SMOKE = "  smoke: {pytest: tests"
+FEWER = "{pytest: tests -k 'not right'"
+DROPS = "def pytest_collection_modifyitems(items):\n    items[:] = [i for i in items if 'right' not in i.name]\n"
 LAST_CASE = "def test_a_is_right():"
 MOVES = """
 import json, os, pathlib, urllib.request
@@ -373,11 +385,24 @@ FAULTS = (
           "tests/green.py", PLUGIN), fixing("pyproject.toml", "", CHEAT)), "passed", 0, "1 fixed (both)"),
     Fault("set-up script edited by the fix", and_the_product(set_up, fixing("gen.sh", "right", "wrong")), "passed", 0,
           "1 fixed (both)"),
+    Fault("case deselected by pytest.ini", added_file("pytest.ini", "[pytest]\naddopts = -k 'not right'\n"), "passed",
+          0, "1 collected case was deselected (tests/test_smoke.py::test_a_is_right)", sample=True),
+    Fault("case dropped by a conftest", added_file("conftest.py", DROPS), "passed", 0,
+          "1 collected case was dropped by a plugin or conftest (tests/test_smoke.py::test_a_is_right)"),
     # from one run to the next
     Fault("case skipped since the last run", green_before(edit("tests/test_smoke.py", LAST_CASE,
           f"import pytest\n@pytest.mark.skip\n{LAST_CASE}")), "failed", 1, "1 case weakened"),
     Fault("case gone since the last run", green_before(edit("tests/test_smoke.py", LAST_CASE, "def is_right():")),
           "failed", 1, "1 case weakened"),
+    Fault("suite renamed since the last run", green_before(configured(SMOKE, f"  quick: {FEWER}", str)), "passed", 0,
+          "**No baseline**: the suites differ from local-1's (without smoke, new: quick); what its 3 cases covered is "
+          "not held against this run.", sample=True),
+    Fault("suite added and case gone since the last run", green_before(configured(SMOKE, f"  more: {{pytest: tests}}\n"
+          f"  smoke: {FEWER}", str)), "failed", 1, "1 case weakened"),
+    Fault("journal lost since the last run", green_before(lambda stack: (shutil.rmtree(stack.root / ".loop"),
+          stack.configure(SMOKE, f"  smoke: {FEWER}"))[0]), "passed", 0,
+          "**No baseline**: the journal knows nothing of 1 earlier run under reports/local; what it covered is not held"
+          " against this run."),
     Fault("partial run", green_before(configured("suites:\n", "suites:\n  other: {pytest: tests}\n",
           str)), "failed", 1, "a run of selected suites can not meet it", ("--suite", "smoke")),
 )  # fmt: skip

@@ -4,11 +4,14 @@ from collections.abc import Callable
 
 import pytest
 from edges import ALL
-from stories import Story, seed
+from stories import IDS, Story, failing, judged, seed
 
 from loop.console.summary import summary
 from loop.console.text import cells
-from loop.core.events import RunPaused
+from loop.core.actions import Ending
+from loop.core.events import RunEnded, RunPaused
+from loop.core.model import Verdict
+from loop.core.wording import ACCEPT
 
 REPORT = "reports/local/42/iteration-3.md"
 
@@ -55,3 +58,31 @@ def test_a_run_that_stopped_before_its_first_iteration_still_says_why() -> None:
 def test_the_next_command_is_named(name: str, command: str | None) -> None:
     following = [line for line in summary(ALL[name]().run, REPORT).splitlines() if line.startswith("Next:")]
     assert following == ([command] if command else [])
+
+
+@pytest.mark.parametrize(
+    ("ids", "ending", "following"),
+    [
+        ((), Ending.WAITING, "restore the weakened cases or record why they may go ({}), then loop resume local-42"),
+        (
+            IDS[:1],
+            Ending.WAITING,
+            "restore the weakened cases or record why they may go ({}), then commit a fix, then loop resume local-42",
+        ),
+        (
+            (),
+            Ending.NO_PROGRESS,
+            "restore the weakened cases or record why they may go ({}), then loop run --env local",
+        ),
+    ],
+    ids=["weakened alone", "and failing", "no fixer waits"],
+)
+def test_a_run_that_weakened_cases_keep_from_its_goal_names_the_way_out(
+    ids: tuple[str, ...], ending: Ending, following: str
+) -> None:
+    story = Story()
+    story.start()
+    story.iterate(0)
+    story.judge(0, judged(failing(0, *ids), None, weakened=("s::gone",)))
+    story.tell(RunEnded(ending=ending, sentence="x", verdict=Verdict.FAILED, exit_code=1))
+    assert f"Next: {following.format(ACCEPT)}\n" in summary(story.run, REPORT)

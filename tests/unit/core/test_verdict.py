@@ -198,6 +198,16 @@ class TestValidity:
         history = History(baseline=earlier(cases(3)), accepted=frozenset({"p1::good2"}))
         assert judged(cases(2), history=history).verdict is Verdict.PASSED
 
+    def test_for_a_suite_that_the_baseline_lacks_the_previous_iteration_takes_its_place(self) -> None:
+        history = History(baseline=earlier(cases(2)), previous=earlier([*cases(1), *cases(3, suite="p2")]))
+        found = judged({"p1": cases(2), "p2": cases(2, suite="p2")}, charter(P1, OTHER), history=history)
+        assert found.rule == "invalid: suite p2 ran 2 of the 3 cases of the baseline"
+
+    def test_of_a_baseline_with_other_suites_only_the_shared_ones_count(self) -> None:
+        before = earlier([*cases(2), *cases(3, suite="p2")])
+        shared = replace(before, judgement=replace(before.judgement, weakened=("p1::w", "p2::w"))).only({"p1"})
+        assert shared.counted() == {"p1::good0", "p1::good1", "p1::w"}
+
     def test_without_any_baseline_the_minimum_counts(self) -> None:
         rules = charter(replace(P1, minimum=3))
         assert judged(cases(2), rules).rule == "invalid: suite p1 ran 2 of the 3 cases of its minimum"

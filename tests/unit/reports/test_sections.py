@@ -189,3 +189,15 @@ def told(**known: object) -> RunState:
     services = it.services | {service: replace(it.services[service], **known)}  # type: ignore[arg-type]
     definitions = tuple(replace(d, image=known.get("image")) if d.name == service else d for d in it.definitions)  # type: ignore[arg-type]
     return replace(state, iterations=(*state.iterations[:-1], replace(it, services=services, definitions=definitions)))
+
+
+def test_what_is_not_held_against_a_run_stands_in_the_opening_once() -> None:
+    note = "No baseline: the suites differ from local-41's; what its 3 cases covered is not held against this run."
+    story = Story()
+    story.start()
+    story.iterate(0)
+    story.judge(0, judged((), None, goal_met=True, baseline_note=note))
+    text = last(story.run)
+    assert text.count("what its 3 cases covered") == 1
+    assert text.index("**No baseline**: the suites differ") < text.index("### Achievements")
+    assert note in " ".join(summary(story.run, "report.md").split())
