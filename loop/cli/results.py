@@ -26,9 +26,14 @@ def results(
     """
     from loop.core.redact import Redactor
     from loop.suites import junit
+    from loop.suites.excerpts import storable
     from loop.suites.junit_fold import fold
 
-    redact = Redactor({})
+    hidden = Redactor({})
+
+    def redact(text: str) -> str:
+        return storable(hidden(text))
+
     documents = [junit.read(path) for path in files]
     if json:
         described = [_described(document, [redact(flag) for flag in document.flags]) for document in documents]

@@ -20,6 +20,7 @@ from loop.perform.emit import Emit
 from loop.perform.evidence import ran_file, write_ran
 from loop.perform.setting import Setting
 from loop.reports.write import evidence_folder, write_evidence
+from loop.suites.excerpts import storable
 from loop.suites.run import run_suite
 
 BATCH = 500
@@ -139,6 +140,7 @@ def _evidence(raw: tuple[Path, ...], suite: Suite, emit: Emit, setting: Setting)
     kept = []
     for number, path in enumerate(raw):
         text = setting.redact(path.read_text(encoding="utf-8", errors="replace"))
-        name = path.name if path.name not in {p.name for p in raw[:number]} else f"{number}-{path.name}"
+        told = storable(path.name)
+        name = told if path.name not in {p.name for p in raw[:number]} else f"{number}-{told}"
         kept.append(write_evidence(folder, f"{suite.name}-{emit.attempt}-{name}", text))
     return tuple(kept)

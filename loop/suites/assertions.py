@@ -20,7 +20,7 @@ def marks(order: Order, nodeids: Iterable[str]) -> list[str]:
         collected.setdefault(file, {})[function] = None
     told = [mark for file, functions in collected.items() for mark in _of_file(order, file, functions)]
     more = [f"and {len(told) - NAMED} more tests that assert nothing"] if len(told) > NAMED else []
-    return [order.redact(mark) for mark in (*told[:NAMED], *more)]
+    return [order.clean(mark) for mark in (*told[:NAMED], *more)]
 
 
 def _of_file(order: Order, file: str, functions: Iterable[str]) -> Iterator[str]:

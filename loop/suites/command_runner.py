@@ -56,13 +56,13 @@ def run_command(order: Order) -> Finished:
     problems = [*_problems(order, ended, found, told, output), *_too_few(order, names, told.ids, results)]
     return Finished(
         result=SuiteResult(
-            command=order.redact(command),
+            command=order.clean(command),
             exit_status=ended.status,
             seconds=ended.seconds,
             expected=None if names is None and order.known is None else len(names or order.known or ()),
             counts=dict(told.counts),
-            problems=tuple(redacted(problem, order.redact) for problem in problems),
-            marks=tuple(map(order.redact, _marks(ended, found, told))),
+            problems=tuple(redacted(problem, order.clean) for problem in problems),
+            marks=tuple(map(order.clean, _marks(ended, found, told))),
             cases_digest=sources.digest_of_ids(told.ids),
             sources_digest=told.digests.together(_sources(order, told)),
         ),
@@ -131,13 +131,17 @@ def _cases(order: Order, found: Found, told: _Told) -> Iterator[Case]:
     return fold(
         (document.raws for document in found.documents),
         suite=order.suite.name,
-        redact=order.redact,
+        redact=order.clean,
         place=order.place,
         source_of=told.digests.of,
     )
 
 
 def _missing(order: Order, listed: Sequence[str] | None, came: set[str]) -> Iterator[Case]:
+    """Where only the baseline says what to expect and as many cases came, one that did not may have been renamed: it is
+    gone and not owed, and a row for it would be expected again by the next run."""
+    if listed is None and len(came) >= len(order.known or ()):
+        return
     expected = order.known if listed is None else listed
     for name in expected or ():
         if name not in came:

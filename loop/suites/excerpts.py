@@ -1,10 +1,22 @@
-"""What is kept of long texts, cut after they were redacted: no cut may hide a secret from the redactor. Pure."""
+"""What is kept of texts: what can be written as UTF-8, and of long ones a part. They are cut after they were redacted:
+no cut may hide a secret from the redactor. Pure."""
 
 import itertools
 
 DETAIL_LIMIT = 10_000
 MESSAGE_LIMIT = 1_000
 MESSAGE_LINES = 8
+
+
+def storable(text: str) -> str:
+    """A lone surrogate, which tests of text may well hold, is spelled out: neither SQLite nor a file takes it."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode()
+    return text
 
 
 def detail_excerpt(text: str) -> str:

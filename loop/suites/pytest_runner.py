@@ -62,9 +62,9 @@ def run_once(order: Order, *, only: Sequence[str] = (), name: str = "output") ->
         )
         pump(chunks=None)
     record.close()
-    problems = [redacted(problem, order.redact) for problem in _problems(order, interpreter, record, ended, output)]
+    problems = [redacted(problem, order.clean) for problem in _problems(order, interpreter, record, ended, output)]
     result = SuiteResult(
-        command=order.redact(shlex.join(argv)),
+        command=order.clean(shlex.join(argv)),
         exit_status=ended.status,
         seconds=ended.seconds,
         expected=None if record.expected is None else len(record.expected),
@@ -153,7 +153,7 @@ def _record(order: Order, digests: sources.Digests) -> Record:
         case_id=lambda nodeid: ids.case_id(order.suite.name, from_root(nodeid)),
         file_of=file_of,
         source_of=digests.of,
-        redact=order.redact,
+        redact=order.clean,
         on_case=order.on_case,
     )
     return record

@@ -10,6 +10,7 @@ from loop.core.environment import Suite
 from loop.core.model import Case, Problem, SuiteResult
 from loop.errors import Wait
 from loop.guard import Child
+from loop.suites.excerpts import storable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,10 @@ class Order:
                 return str(Path(file).relative_to(root))
         return file
 
+    def clean(self, text: str) -> str:
+        """For every text that becomes part of a result: redacted, and such that it can be written."""
+        return storable(self.redact(text))
+
     def output(self, name: str) -> Output:
         return Output(self.scratch / name, self.redact, self.show)
 
@@ -63,11 +68,11 @@ def not_started(order: Order, command: str, *problems: Problem, raw: tuple[Path,
     """The runner itself never ran, so there is nothing but the reason."""
     return Finished(
         result=SuiteResult(
-            command=order.redact(command),
+            command=order.clean(command),
             exit_status=None,
             seconds=0.0,
             expected=None,
-            problems=tuple(redacted(problem, order.redact) for problem in problems),
+            problems=tuple(redacted(problem, order.clean) for problem in problems),
         ),
         raw=raw,
     )

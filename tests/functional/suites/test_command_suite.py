@@ -38,6 +38,13 @@ def test_several_files_are_read_in_the_order_of_their_names(project) -> None:
     assert list(ran.outcomes) == ["c::a", "c::b"]
 
 
+def test_a_lone_surrogate_in_a_result_file_or_in_its_name_can_be_written(project) -> None:
+    file = '<?xml version="1.0" encoding="utf-7"?><testsuite><testcase name="+2AA-"/></testsuite>'
+    ran = project.command(f"mkdir results; printf %s '{file}' > \"$(printf 'results/\\377.xml')\"")
+    assert [case.id.partition("::")[2] for case in ran.cases] == ["\\ud800"]
+    assert all(mark.encode() for mark in ran.result.marks)
+
+
 def test_the_workdir_is_where_the_command_runs_and_its_files_are_found(project) -> None:
     (project.root / "web").mkdir()
     assert project.command(writes(A), workdir="web").outcomes == {"c::a": "passed"}

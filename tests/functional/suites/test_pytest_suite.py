@@ -76,6 +76,23 @@ def test_a_failure_tells_message_traceback_output_and_signature(project) -> None
     assert case.started is not None
 
 
+def test_a_lone_surrogate_in_any_text_of_a_case_can_be_written(project) -> None:
+    project.write(
+        test_s="""
+def test_x(record_property):
+    record_property('k\\udcff', '\\ud800')
+    print('\\\\ud800 as text')
+    assert False, '\\ud800 lone'
+"""
+    )
+    ran = project.pytest("test_s.py")
+    (case,) = ran.cases
+    assert case.message.startswith("AssertionError: \\ud800 lone")
+    assert case.properties == {"k\\udcff": "\\ud800"}
+    for text in (case.id, case.message, case.detail, case.signature, *case.properties, *case.properties.values()):
+        text.encode()
+
+
 @pytest.mark.parametrize("arguments", [(), ("-n", "2")], ids=["alone", "xdist"])
 def test_every_attempt_of_a_rerun_case_is_kept(project, arguments: tuple[str, ...]) -> None:
     project.write(

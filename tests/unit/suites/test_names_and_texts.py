@@ -5,7 +5,7 @@ from dataclasses import fields
 from loop.children import uncoloured
 from loop.core.model import Case, Outcome
 from loop.core.plain import plain_case
-from loop.suites.excerpts import DETAIL_LIMIT, MESSAGE_LINES, detail_excerpt, message_excerpt
+from loop.suites.excerpts import DETAIL_LIMIT, MESSAGE_LINES, detail_excerpt, message_excerpt, storable
 from loop.suites.ids import numbered
 from loop.suites.sources import digest_of_ids, with_conftests
 
@@ -33,6 +33,11 @@ def test_a_message_keeps_its_first_lines() -> None:
 
 def test_a_terminals_colours_are_no_part_of_a_text() -> None:
     assert uncoloured("\x1b[31mred\x1b[0m and plain") == "red and plain"
+
+
+def test_a_lone_surrogate_is_spelled_out_and_other_text_stays() -> None:
+    assert storable("a \ud800 b") == "a \\ud800 b"
+    assert storable("Grüße 👋 \\ud800") == "Grüße 👋 \\ud800"
 
 
 def test_the_fast_way_to_make_a_case_gives_the_same_case() -> None:
