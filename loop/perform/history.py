@@ -7,7 +7,7 @@ from pathlib import Path
 from loop import source
 from loop.core.compare import Earlier, Standing, standings, suite_of
 from loop.core.environment import Charter, Suite
-from loop.core.model import UNCOUNTED, Case, ChangeKind
+from loop.core.model import UNCOUNTED, Case, ChangeKind, Outcome
 from loop.core.state import IterationState, RunState
 from loop.core.stopping import comparable
 from loop.core.verdict import History
@@ -90,7 +90,7 @@ def cases_of(it: IterationState, journal: Journal, run: Run) -> dict[str, list[C
 
 
 def known_cases(suite: Suite, state: RunState, emit: Emit) -> tuple[str, ...] | None:
-    """The ids that the suite's last comparable iteration had; None where there is none."""
+    """The ids that the suite's last comparable iteration had results of; None where there is none."""
     found = [i for i in state.iterations if i.judgement and comparable(i.judgement)]
     if found:
         return _ids(found[-1], suite, emit.journal, emit.run)
@@ -114,7 +114,7 @@ def _ids(it: IterationState, suite: Suite, journal: Journal, run: Run) -> tuple[
     if seen is None or seen.result is None:
         return None
     batch = Batch(iteration=it.number, suite=suite.name, attempt=seen.attempt)
-    return tuple(case.id for case in journal.cases(run, batch))
+    return tuple(case.id for case in journal.cases(run, batch) if case.outcome is not Outcome.NOT_RUN)
 
 
 def baseline_iteration(

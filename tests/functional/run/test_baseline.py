@@ -1,5 +1,6 @@
 """A case that is skipped since the baseline keeps the goal from being met, until somebody says why that is right."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +95,21 @@ def test_the_terminal_says_what_a_renamed_suite_is_not_held_against(stack: Any) 
     stack.configure("  quick:", "  smoke:")
     stack.commit("The old name")
     assert "baseline" not in stack.loop("run", "--env", "local").stdout.lower(), "local-1 is it again"
+
+
+def test_a_case_that_a_command_no_longer_runs_is_weakened_in_every_run_until_it_is_accepted(stack: Any) -> None:
+    stack.without_fixer()
+    file = '<testsuite tests="2"><testcase name="a"/><testcase name="{}"/></testsuite>'
+    stack.configure(f"pytest: tests, python: {sys.executable}", "command: sh run.sh, junit: results.xml")
+    stack.write("run.sh", f"echo '{file.format('b')}' > results.xml\n")
+    stack.commit("a and b")
+    assert stack.loop("run", "--env", "local").returncode == 0
+    stack.write("run.sh", f"echo '{file.format('c')}' > results.xml\n")
+    stack.commit("c in place of b")
+    for run in (2, 3):
+        assert stack.loop("run", "--env", "local").returncode == 1
+        judged = stack.record(run, 0)["judgement"]
+        assert (judged["weakened"], judged["failing"], judged["problems"]) == (["smoke::b"], [], [])
+    accepted = stack.loop("baseline", "accept", "smoke::b", "--reason", "c tests it now")
+    assert accepted.returncode == 0, accepted.stderr
+    assert stack.loop("run", "--env", "local").returncode == 0

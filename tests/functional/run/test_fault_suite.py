@@ -183,6 +183,7 @@ ASSERTS = 'assert answer == "right"'
 PASSING = "def test_fine():\n    pass\n"
 GREEN = '<testsuite tests="1"><testcase name="a"/></testsuite>'
 RED = '<testsuite tests="1"><testcase name="a"><failure message="no"/></testcase></testsuite>'
+PAIR = '<testsuite tests="2"><testcase name="a"/><testcase name="b"/></testsuite>'
 CUT = '<testsuite tests="2"><testcase name="a"/><testcase name="b"><fail'
 MORE = '<testsuite name="s" tests="25"><testcase name="a"/></testsuite>'
 LOST = f'<testsuites tests="25">{GREEN}</testsuites>'
@@ -403,6 +404,8 @@ FAULTS = (
           stack.configure(SMOKE, f"  smoke: {FEWER}"))[0]), "passed", 0,
           "**No baseline**: the journal knows nothing of 1 earlier run under reports/local; what it covered is not held"
           " against this run."),
+    Fault("another case in place of one, by a command that can not list", lambda stack: (command(WRITES.format(PAIR))(
+          stack), green_before(edit("run.sh", '"b"', '"c"'))(stack))[0], "failed", 1, "1 case weakened"),
     Fault("partial run", green_before(configured("suites:\n", "suites:\n  other: {pytest: tests}\n",
           str)), "failed", 1, "a run of selected suites can not meet it", ("--suite", "smoke")),
 )  # fmt: skip
