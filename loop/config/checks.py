@@ -223,8 +223,8 @@ def _targets(root: Located) -> Iterator[Problem]:
 
 
 def percentile_of(name: str) -> int | None:
-    """The percentile that a target's name promises: 99 for `api latency p99`."""
-    said = re.search(r"\bp(\d\d?)\b", name, re.IGNORECASE)
+    """The percentile that a target's name promises: 99 for `api latency p99`, and for `p99_login`."""
+    said = re.search(r"(?<![^\W_])p(\d\d?)(?![^\W_])", name, re.IGNORECASE)
     return int(said[1]) if said and int(said[1]) else None
 
 

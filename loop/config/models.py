@@ -129,7 +129,11 @@ class Target(Model):
     property_: Words | None = Field(None, alias="property", description="Property that tests record; or requests:.")
     below: Limit = Field(description="The limit: a duration, or a number in the property's own unit.")
     percentile: Whole | None = Field(
-        None, ge=1, le=100, description="Which percentile is held against it; default: the pNN of the name, else 95."
+        None,
+        ge=1,
+        le=100,
+        description="Which percentile is held against it; default: the pNN of the name (`login p99`, `p99_login`), "
+        "else 95.",
     )
     unit: Words = Field("ms", description="Unit that the property is recorded in.")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from loop.console.text import cut, cut_left, table, wrapped
 from loop.core.actions import Ending
+from loop.core.figures import missed
 from loop.core.model import Failing
 from loop.core.state import IterationState, RunState
 from loop.core.wording import (
@@ -31,7 +32,8 @@ def summary(state: RunState, report: str | None, *, width: int = 80) -> str:
     blocks = [
         _table(state, width),
         *map(list, (
-            _ending(state, width), _not_passed(state, width), _weak(state, report, width), _trouble(state, width),
+            _ending(state, width), _not_passed(state, width), _targets(state, width),
+            _weak(state, report, width), _trouble(state, width),
             _hooks(state, width), _left_behind(state, width), _next(state),
         )),
     ]  # fmt: skip
@@ -80,6 +82,13 @@ def _case(case: Failing, width: int) -> Iterator[str]:
     yield f"  {cut_left(case.id, width - 2)}"
     about = f"{case.outcome}{', known issue' if case.known else ''}: {case.message or case.signature or 'no message'}"
     yield f"    {cut(about, width - 4)}"
+
+
+def _targets(state: RunState, width: int) -> Iterator[str]:
+    iteration = last_judged(state)
+    told = missed(iteration.judgement.targets) if iteration and iteration.judgement else ""
+    if told:
+        yield from wrapped(told, width)
 
 
 def _weak(state: RunState, report: str | None, width: int) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from math import ceil, floor, isfinite, log10
+from math import ceil, floor, inf, isfinite, isnan, log10
 
 from loop.core.environment import Suite, Target
 from loop.core.model import PASSING, UNCOUNTED, Case, Evidence, Measured, Outcome, Problem, ProblemKind, ServiceFigure
@@ -22,6 +22,10 @@ SHOWN = 5
 """Requests of one failing case that are kept: the last ones, for the failure came after them."""
 QUICK = 0.002
 """Seconds: what takes less can hardly have asked anything."""
+TIMES = frozenset({"ms", "s"})
+"""Units in which nothing is below zero."""
+TINY = 1e-200
+"""What is nearer to zero is zero: its digits could not be counted."""
 PATH = 200
 """Characters of a path that are kept."""
 
@@ -320,7 +324,7 @@ def measured(
 ) -> tuple[Measured, ...]:
     """Of an iteration, all suites together. A target that nothing measured is not here."""
     samples = [each for suite in evidence for each in suite.samples]
-    rows = [case.properties for case in cases if case.properties]
+    rows = [case.properties for case in cases if case.properties and case.outcome not in UNCOUNTED]
     found = (_requests(t, samples) if t.requests is not None else _property(t, rows) for t in targets)
     return tuple(each for each in found if each)
 
@@ -334,21 +338,23 @@ def _requests(target: Target, samples: Iterable[Samples]) -> Measured | None:
 
 
 def _property(target: Target, rows: Iterable[Mapping[str, str]]) -> Measured | None:
-    numbers = (_number(row.get(target.property or "", "")) for row in rows)
-    return _figure(target, Counter(rounded(n) for n in numbers if n is not None), "property", {})
+    name = target.property or ""
+    told = [_number(row[name], target.unit) for row in rows if name in row]
+    values = Counter(rounded(number) if isfinite(number) else inf for number in told if number is not None)
+    return _figure(target, values, "property", {}, unread=told.count(None))
 
 
 def _figure(
-    target: Target, values: Counter[float], source: str, services: Mapping[str, Mapping[float, int]]
+    target: Target, values: Counter[float], source: str, services: Mapping[str, Mapping[float, int]], unread: int = 0
 ) -> Measured | None:
-    if not values:
+    if not values and not unread:
         return None
-    value = nearest_rank(values, target.percentile)
+    value = nearest_rank(values, target.percentile) if values else inf
     return Measured(
         target=target.name,
         n=values.total(),
         percentile=target.percentile,
-        value=value,
+        value=value if isfinite(value) else None,  # JSON has no infinity
         limit=target.below,
         unit="s" if target.requests is not None else target.unit,
         met=value < target.below,
@@ -357,12 +363,16 @@ def _figure(
             ServiceFigure(service=name, n=sum(own.values()), value=nearest_rank(own, target.percentile))
             for name, own in sorted(services.items())
         ),
+        unread=unread,
     )
 
 
-def _number(text: str) -> float | None:
+def _number(text: str, unit: str) -> float | None:
+    """Infinity is one, and above every limit; less than no time is none."""
     try:
         number = float(text)
     except ValueError:
         return None
-    return number if isfinite(number) else None
+    if isnan(number) or (number < 0 and (unit in TIMES or not isfinite(number))):
+        return None
+    return number if abs(number) > TINY else 0.0

@@ -247,9 +247,10 @@ class Measured:
 
     target: str
     n: int
+    """0 where every recorded value was `unread`."""
     percentile: int
-    value: float
-    """In `unit`; three significant digits, rounded up."""
+    value: float | None
+    """In `unit`; three significant digits, rounded up. None is above every limit, or nothing where `n` is 0."""
     limit: float
     unit: str
     """`s` for requests; for properties the one they are recorded in."""
@@ -258,6 +259,8 @@ class Measured:
     """`request log` or `property`."""
     services: tuple[ServiceFigure, ...] = ()
     """By service, of requests."""
+    unread: int = 0
+    """Recorded values that are no number, or less than no time; they are no part of `n`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from loop.core.compare import suite_of
 from loop.core.environment import Target
 from loop.core.evidence import NAMED, CaseRequest, LogLine, LogStatus, SuiteEvidence
+from loop.core.figures import figure, unread
 from loop.core.loglines import of_case
 from loop.core.model import Measured
 from loop.core.wording import count, sentence
@@ -147,17 +148,16 @@ def targets(subject: Subject) -> Iterator[Block]:
 
 
 def _limit(target: Target) -> str:
-    return _figure(target.below, "s" if target.requests else target.unit)
-
-
-def _figure(value: float, unit: str) -> str:
-    return f"{value * 1000:g} ms" if unit == "s" else f"{value:g} {unit}"
+    return figure(target.below, "s" if target.requests else target.unit)
 
 
 def _measured(found: Measured | None) -> Line:
     if found is None:
         return line("not measured")
+    odd = f" ({unread(found)})" if found.unread else ""
+    if not found.n:
+        return line(Strong("not measured"), odd)
     word = "met" if found.met else Strong("missed")
-    each = [f"{s.service} {_figure(s.value, found.unit)}, n = {s.n}" for s in found.services]
+    each = [f"{s.service} {figure(s.value, found.unit)}, n = {s.n}" for s in found.services]
     services = f": {'; '.join(each)}" if each else ""
-    return line(f"{_figure(found.value, found.unit)}, ", word, f" (n = {found.n}, {found.source}{services})")
+    return line(f"{figure(found.value, found.unit)}, ", word, f" (n = {found.n}, {found.source}{services}){odd}")

@@ -151,6 +151,10 @@ def test_suites(only: Any, suite: str, sentences: list[str]) -> None:
             ["4: targets.t.below: expected a number in MB, found a duration"],
         ),
         (
+            "targets: {p99_login: {property: p, below: 1, percentile: 95}}",
+            ["4: targets.p99_login.percentile: says 95, the target's name says p99"],
+        ),
+        (
             "targets: {t p99: {property: p, below: 1, percentile: 95}}",
             ["4: targets.t p99.percentile: says 95, the target's name says p99"],
         ),

@@ -172,12 +172,40 @@ def test_a_target_over_requests_is_measured_over_all_suites_and_by_service() -> 
     assert [(s.service, s.n, s.value) for s in found.services] == [("api", 10, 0.1), ("web", 1, 0.5)]
 
 
-def test_a_target_over_a_property_takes_what_is_a_number() -> None:
-    target = Target(name="ws", below=50, property="websocket_ms", percentile=50)
-    values = ["12.5", "7", "40", "soon", "nan", "inf"]
-    rows = [Case(id=v, outcome=Outcome.PASSED, properties={"websocket_ms": v, "other": "1"}) for v in values]
-    (found,) = measured((target,), (), rows)
+def recorded(*values: str, outcome: Outcome = Outcome.PASSED) -> list[Case]:
+    return [Case(id=v, outcome=outcome, properties={"websocket_ms": v, "other": "1"}) for v in values]
+
+
+WS = Target(name="ws", below=50, property="websocket_ms", percentile=50)
+
+
+def test_a_target_over_a_property_takes_what_is_a_number_and_counts_what_is_none() -> None:
+    (found,) = measured((WS,), (), recorded("12.5", "7", "40", "soon", "nan", "12 ms", "1,000", "", "-3", "-inf"))
     assert (found.n, found.value, found.met, found.source, found.unit) == (3, 12.5, True, "property", "ms")
+    assert found.unread == 7
+
+
+def test_an_infinite_value_is_above_every_limit() -> None:
+    (half,) = measured((WS,), (), recorded("12.5", "inf"))
+    (most,) = measured((WS,), (), recorded("12.5", "inf", "Infinity"))
+    assert (half.n, half.value, half.met, half.unread) == (2, 12.5, True, 0)
+    assert (most.n, most.value, most.met, most.unread) == (3, None, False, 0)
+
+
+def test_a_target_with_no_value_but_unreadable_ones_is_not_met() -> None:
+    (found,) = measured((WS,), (), recorded("fast"))
+    assert (found.n, found.value, found.met, found.unread) == (0, None, False, 1)
+
+
+def test_values_that_are_no_times_may_be_below_zero_and_any_may_be_next_to_it() -> None:
+    degrees = Target(name="t", below=50, property="websocket_ms", percentile=50, unit="C")
+    assert [m.value for m in measured((degrees,), (), recorded("-3"))] == [-3.0]
+    assert [m.value for m in measured((WS,), (), recorded("5e-324"))] == [0.0]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.XFAILED, Outcome.SKIPPED])
+def test_what_a_case_recorded_that_does_not_count_is_not_measured(outcome: Outcome) -> None:
+    assert measured((WS,), (), recorded("7", outcome=outcome)) == ()
 
 
 def test_what_nothing_measured_is_not_there() -> None:

@@ -201,3 +201,18 @@ def test_what_is_not_held_against_a_run_stands_in_the_opening_once() -> None:
     assert text.count("what its 3 cases covered") == 1
     assert text.index("**No baseline**: the suites differ") < text.index("### Achievements")
     assert note in " ".join(summary(story.run, "report.md").split())
+
+
+def test_values_of_a_target_that_were_no_number_are_counted_in_its_line() -> None:
+    def told(**odd: object) -> str:
+        state = seed().run
+        *earlier, it = state.iterations
+        assert it.judgement
+        targets = tuple(replace(each, **odd) for each in it.judgement.targets)  # type: ignore[arg-type]
+        it = replace(it, judgement=replace(it.judgement, targets=targets))
+        return last(replace(state, iterations=(*earlier, it)))
+
+    assert "(2 values were no number)" in told(unread=2)
+    assert "**not measured** (1 value was no number)" in told(n=0, value=None, unread=1)
+    assert "infinite, **missed** (n = 61" in told(value=None)
+    assert "no number" not in told()
