@@ -197,6 +197,7 @@ def _cause(order: Order, ended: Ended, told: _Told, *, missing: bool) -> tuple[P
 def _marks(ended: Ended, found: Found, told: _Told) -> Iterator[str]:
     if ended.status == 0 and told.failed:
         yield "exit status 0 with a failing case"
+    yield from found.marks
     flags = [f"{document.name}: {flag}" for document in found.documents for flag in document.flags]
     yield from flags[:MANY]
     if len(flags) > MANY:

@@ -40,7 +40,9 @@ def suite(source: str, *, fixer: bool = False) -> Callable[[Any], None]:
     return prepare
 
 
-def command(text: str, extra: str = "", files: dict[str, str] | None = None) -> Callable[[Any], None]:
+def command(
+    text: str, extra: str = "", files: dict[str, str] | None = None, pattern: str = "results.xml"
+) -> Callable[[Any], None]:
     """A runner that is not pytest: a shell command and the JUnit XML that it leaves."""
 
     def prepare(stack: Any) -> None:
@@ -48,7 +50,7 @@ def command(text: str, extra: str = "", files: dict[str, str] | None = None) -> 
         for path, content in ({"run.sh": text} | (files or {})).items():
             stack.write(path, content)
         old = f"pytest: tests, python: {sys.executable}"
-        stack.configure(old, f"command: sh run.sh, junit: results.xml{extra}")
+        stack.configure(old, f'command: sh run.sh, junit: "{pattern}"{extra}')
 
     return prepare
 
@@ -317,6 +319,12 @@ FAULTS = (
           "result file unreadable"),
     Fault("result file stale", command("true\n", files={"results.xml": GREEN}), "invalid", 4, "result file stale",
           sample=True),
+    Fault("result file touched", command("touch results.xml\n", files={"results.xml": GREEN}), "invalid", 4,
+          "result file stale"),
+    Fault("result file counted again through a link", command("mkdir -p out/1\n" + WRITES.format(RED).replace(
+          "results.xml", "out/1/r.xml") + "ln -s 1 out/latest\n", pattern="out/**/*.xml"), "failed", 1, "0/1"),
+    Fault("result file copied", command(WRITES.format(PAIR).replace("results.xml", "1.xml") + "cp 1.xml 2.xml\n",
+          pattern="*.xml"), "passed", 0, "two result files are identical: 1.xml, 2.xml"),
     Fault("result file of the last iteration in place", left_by_the_last_iteration, "invalid", 4,
           "result file missing"),
     Fault("result file without a case", command(WRITES.format(EMPTY)), "invalid", 4, "collected nothing"),

@@ -21,6 +21,7 @@ def writes(*cases: str, name: str = "r", status: int = 0) -> str:
 
 
 A, B = PASS.format("a"), PASS.format("b")
+ANEW = "rm -r results"
 BAD = FAIL.format("bad")
 
 
@@ -73,8 +74,41 @@ def test_an_old_file_that_was_copied_with_its_time_is_stale(project) -> None:
 
 
 def test_a_file_that_is_written_again_is_of_this_run(project) -> None:
-    project.file("results/r.xml", xml(A))
+    project.file("results/r.xml", xml(B))
     assert project.command(writes(A)).kinds == []
+
+
+def test_a_file_that_was_only_touched_is_stale(project) -> None:
+    project.file("results/r.xml", xml(A))
+    ran = project.command("touch results/r.xml")
+    assert ran.kinds == [ProblemKind.RESULT_FILE_STALE]
+    assert "under a newer time" in ran.result.problems[0].sentence
+    assert ran.cases == []
+
+
+def test_a_file_that_set_up_removed_may_come_back_with_the_same_bytes(project) -> None:
+    project.file("results/r.xml", xml(A))
+    assert project.command(writes(A), setup="rm results/r.xml").kinds == []
+
+
+def test_a_file_that_was_replaced_by_another_one_with_the_same_bytes_is_of_this_run(project) -> None:
+    project.file("results/r.xml", xml(A))
+    assert (
+        project.command(f"{writes(A, name='new').removesuffix('exit 0')} mv results/new.xml results/r.xml").kinds == []
+    )
+
+
+def test_a_file_that_several_names_lead_to_is_read_once(project) -> None:
+    links = "ln -s r.xml results/z.xml; ln results/r.xml results/y.xml; ln -s results again"
+    ran = project.command(f"({writes(A)}); {links}", junit="*/*.xml")
+    assert ran.outcomes == {"c::a": "passed"}
+    assert ran.result.marks == ()
+
+
+def test_identical_files_count_each_and_are_remarked(project) -> None:
+    ran = project.command(f"({writes(A, name='1')}); ({writes(B, name='3')}); cp results/1.xml results/2.xml")
+    assert len(ran.cases) == 3
+    assert ran.result.marks == ("two result files are identical: results/1.xml, results/2.xml",)
 
 
 def test_no_file_is_a_problem_that_names_the_pattern(project) -> None:
@@ -170,12 +204,12 @@ def test_where_as_many_cases_came_as_before_none_is_said_to_be_owed(project) -> 
 
 def test_fewer_cases_than_the_minimum_is_a_problem(project) -> None:
     assert project.command(writes(A), minimum=2).kinds == [ProblemKind.FEWER_THAN_EXPECTED]
-    assert project.command(writes(A), minimum=1).kinds == []
+    assert project.command(writes(A), minimum=1, setup=ANEW).kinds == []
 
 
 def test_the_digest_of_cases_changes_with_the_cases(project) -> None:
     first = project.command(writes(A)).result.cases_digest
-    assert project.command(writes(A)).result.cases_digest == first
+    assert project.command(writes(A), setup=ANEW).result.cases_digest == first
     assert project.command(writes(A, B)).result.cases_digest != first
 
 
