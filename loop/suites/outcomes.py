@@ -1,9 +1,9 @@
 """From what pytest reports of a case's phases to one outcome, each attempt kept. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from loop.core.model import Outcome
+from loop.core.model import PASSING, Outcome
 
 FAILING = frozenset({Outcome.FAILED, Outcome.ERROR})
 FINAL = frozenset({"passed", "failed", "skipped"})
@@ -41,6 +41,18 @@ class Attempt:
         spoken = [phase for phase in self.phases if phase.message and not phase.part]
         ranked = sorted(failed, key=lambda phase: phase.when != "call") or spoken
         return ranked[0] if ranked else None
+
+
+def parts_left_out(attempt: Attempt, name: str) -> Iterator[str]:
+    """Subtests of a case that passed although they did not: pytest counts a skipped one as nothing."""
+    parts = [phase for phase in attempt.phases if phase.part]
+    skipped = [phase for phase in parts if phase.outcome == "skipped"]
+    expected = sum(1 for phase in skipped if phase.xfail)
+    if attempt.outcome in PASSING and skipped:
+        for number, how in ((len(skipped) - expected, "skipped"), (expected, "expected to fail and did")):
+            if number:
+                of = f"{number} of {len(parts)} subtests" if len(parts) > 1 else "the only subtest"
+                yield f"{of} of {name} {'was' if number == 1 else 'were'} {how}"
 
 
 def repeated(phases: Sequence[Phase]) -> bool:

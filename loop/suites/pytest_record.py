@@ -17,7 +17,7 @@ from loop.core.model import Case, CaseAttempt, Outcome
 from loop.core.signatures import signature
 from loop.suites.excerpts import detail_excerpt, message_excerpt
 from loop.suites.ids import Numbering
-from loop.suites.outcomes import FAILING, Attempt, Phase, attempts_of, repeated, split_attempts
+from loop.suites.outcomes import FAILING, Attempt, Phase, attempts_of, parts_left_out, repeated, split_attempts
 
 
 @dataclass(slots=True)
@@ -60,6 +60,8 @@ class Record:
         self.counts: Counter[Outcome] = Counter()
         self.surplus: list[str] = []
         """Cases that ran and were not collected."""
+        self.left_out: list[str] = []
+        """Sentences on subtests that a case passed without."""
         self._case_id = case_id
         self._file_of = file_of
         self._source_of = source_of
@@ -164,6 +166,7 @@ class Record:
         del self._running[running.nodeid]
         *earlier, last = attempts_of(running.phases)
         told = last.telling
+        self.left_out += parts_left_out(last, running.id)
         file = self._file_of(running.nodeid)
         message, detail = self._message(told), self._detail(last)
         self._emit(

@@ -21,6 +21,8 @@ from loop.suites.report import Finished, Order, not_started, redacted, spelled
 RECORDER = Path(__file__).parent / "recorder"
 RECORD = "record.jsonl"
 ONLY = "only.json"
+MANY = 20
+"""Remarks on subtests that are told one by one."""
 OLDEST = (7, 0)
 
 
@@ -183,6 +185,9 @@ def _marks(record: Record, ended: Ended) -> Iterator[str]:
         yield _sifted(how, number, first)
     for module, reason in record.collect_skips.items():
         yield f"skipped as a whole, its cases are not known: {module} ({reason.removeprefix('Skipped: ')})"
+    yield from record.left_out[:MANY]
+    if len(record.left_out) > MANY:
+        yield f"subtests were left out in {len(record.left_out) - MANY} more ways"
     if record.stopped:
         yield f"pytest stopped early: {record.stopped}"
 

@@ -442,6 +442,27 @@ def test_good(subtests):
     assert ran.kinds == []
 
 
+@pytest.mark.skipif(not hasattr(pytest, "Subtests"), reason="this pytest has no subtests")
+def test_subtests_that_a_passed_case_left_out_are_remarked(project) -> None:
+    project.write(
+        test_a="""
+import pytest
+def test_s(subtests):
+    for number in range(5):
+        with subtests.test(number=number):
+            if number: pytest.skip("not here")
+def test_x(subtests):
+    with subtests.test(): pytest.xfail("known")
+"""
+    )
+    ran = project.pytest("test_a.py")
+    assert ran.outcomes == {"test_a.py::test_s": "passed", "test_a.py::test_x": "passed"}
+    assert ran.result.marks == (
+        "4 of 5 subtests of s::test_a.py::test_s were skipped",
+        "the only subtest of s::test_a.py::test_x was expected to fail and did",
+    )
+
+
 def test_a_project_that_turns_warnings_into_errors_notices_nothing(project) -> None:
     project.file("pytest.ini", "[pytest]\nfilterwarnings = error\naddopts = --strict-config --strict-markers\n")
     project.write(test_a="import urllib.request\ndef test_x(loop_trace): import http.client")

@@ -3,7 +3,7 @@
 import pytest
 
 from loop.core.model import Outcome
-from loop.suites.outcomes import Phase, attempts_of
+from loop.suites.outcomes import Phase, attempts_of, parts_left_out
 
 
 def phase(when: str, outcome: str, **more: object) -> Phase:
@@ -72,3 +72,21 @@ def test_the_call_explains_a_failure_better_than_the_teardown() -> None:
     (attempt,) = attempts_of([phase("teardown", "failed", message="late"), phase("call", "failed", message="told")])
     assert attempt.telling is not None
     assert attempt.telling.message == "told"
+
+
+def left_out(*parts: Phase) -> list[str]:
+    (attempt,) = attempts_of([SETUP, *parts, CALL, TEARDOWN])
+    return list(parts_left_out(attempt, "t"))
+
+
+def test_subtests_that_a_passed_case_left_out_are_counted() -> None:
+    passed, skipped = (phase("call", outcome, part=True) for outcome in ("passed", "skipped"))
+    xfailed = phase("call", "skipped", part=True, xfail=True)
+    assert left_out(passed) == left_out() == []
+    assert left_out(passed, skipped, skipped) == ["2 of 3 subtests of t were skipped"]
+    assert left_out(xfailed) == ["the only subtest of t was expected to fail and did"]
+    assert left_out(skipped, xfailed) == [
+        "1 of 2 subtests of t was skipped",
+        "1 of 2 subtests of t was expected to fail and did",
+    ]
+    assert left_out(skipped, phase("call", "failed", part=True)) == []
