@@ -9,6 +9,7 @@ from loop.source.attempt import Gathered, abandon, accept, begin, environment, g
 from loop.source.checkout import Checkout, checkout, ignored, tracked_files
 from loop.source.git import Repository
 from loop.source.history import Details, blobs, change, changed_paths, details, has
+from loop.source.plain import differing, write_back
 from loop.source.refs import keep, keep_abandoned, run_numbers
 from loop.source.repository import (
     UNCOMMITTED,
@@ -23,7 +24,7 @@ from loop.source.repository import (
     starting_point,
     state_folder,
 )
-from loop.source.worktree import Worktree, remove_worktree, worktree
+from loop.source.worktree import Worktree, find_worktree, remove_worktree, worktree
 
 __all__ = [
     "UNCOMMITTED",
@@ -43,11 +44,13 @@ __all__ = [
     "changed_paths",
     "checkout",
     "details",
+    "differing",
     "digest",
     "dirty",
     "environment",
     "fetch",
     "find",
+    "find_worktree",
     "gather",
     "has",
     "head",
@@ -63,4 +66,5 @@ __all__ = [
     "state_folder",
     "tracked_files",
     "worktree",
+    "write_back",
 ]

@@ -16,6 +16,9 @@ SETTINGS = {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
     "core.safecrlf": "false",
+    "core.trustctime": "true",
+    "core.checkStat": "default",
+    "core.ignoreStat": "false",
     "core.filesRefLockTimeout": "5000",
     "color.ui": "false",
     "gc.auto": "0",
@@ -24,7 +27,16 @@ SETTINGS = {
     "log.showSignature": "false",
     "worktree.useRelativePaths": "false",
 }
-"""Answers in plain bytes, no hooks of the user's, no house-keeping at a moment of git's choice."""
+"""Answers in plain bytes, no hooks of the user's, no house-keeping at a moment of git's choice, no change overlooked."""
+
+NOWHERE = os.devnull
+AS_COMMITTED = {
+    "core.attributesFile": NOWHERE,
+    "core.autocrlf": "false",
+    "core.eol": "lf",
+    "core.sparseCheckout": "false",
+}
+"""In a worktree of ours: whole, and written as the commit and its own attributes say."""
 
 FOREIGN = (
     "GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_PREFIX",
@@ -79,7 +91,7 @@ def run(
     """One git command on `repo`; an exit status that is not in `accept` is a UsageError."""
     place = [f"--git-dir={repo.git_dir}", f"--work-tree={repo.root}"]
     if repo.excludes is not None:
-        place += ["-c", f"core.excludesFile={repo.excludes}"]
+        place += ["-c", f"core.excludesFile={repo.excludes}", *_words(AS_COMMITTED)]
     return start([*place, *arguments], cwd=repo.root, stdin=stdin, env=env, accept=accept, timeout=timeout)
 
 
@@ -109,14 +121,14 @@ def start(
 
 
 def command(*arguments: str) -> list[str]:
-    settings = [word for key, value in SETTINGS.items() for word in ("-c", f"{key}={value}")]
-    return ["git", *settings, *arguments]
+    return ["git", *_words(SETTINGS), *arguments]
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The process's own environment without what would point git elsewhere, and without prompts."""
+    """The process's own without what would point git elsewhere, without prompts, and objects as they are named."""
     env = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    return env | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"} | dict(extra or {})
+    own = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_REPLACE_OBJECTS": "1"}
+    return env | own | dict(extra or {})
 
 
 def decode(raw: bytes) -> str:
@@ -130,6 +142,10 @@ def encode(text: str) -> bytes:
 def fields(raw: bytes) -> list[str]:
     """The parts of a `-z` output."""
     return [decode(part) for part in raw.split(b"\0")][:-1]
+
+
+def _words(settings: Mapping[str, str]) -> list[str]:
+    return [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
 
 
 def _not_startable(cwd: Path) -> UsageError:

@@ -73,11 +73,11 @@ def fetch(repo: Repository, ref: str | None = None) -> None:
 
 def dirty(repo: Repository) -> bool:
     """Whether anything differs from HEAD, untracked files included; ignored ones, submodules and `OURS` left aside."""
-    return bool(_pending(repo, "normal"))
+    return bool(pending(repo, "normal"))
 
 
 def tracked_changes(repo: Repository) -> bool:
-    return bool(_pending(repo, "no"))
+    return bool(pending(repo, "no"))
 
 
 def starting_point(repo: Repository, ref: str | None = None) -> StartingPoint:
@@ -103,6 +103,8 @@ def snapshot(
     The index and the tree stay untouched. Dated as HEAD is unless told, so that equal content gives an equal commit.
     """
     with _index_copy(repo) as index:
+        if repo.excludes is not None:
+            see_all(repo, env=index)
         _stage(repo, index, excluding)
         tree = run(repo, "write-tree", env=index).text
     parent = find_head(repo)
@@ -163,10 +165,23 @@ def _entry(repo: Repository, commit: str, path: str) -> tuple[str, str] | None:
     return mode, oid
 
 
-def _pending(repo: Repository, untracked: str) -> list[str]:
+def pending(repo: Repository, untracked: str) -> list[str]:
+    """Paths that `git status` names."""
     ask = ("status", "--porcelain=v1", "-z", "--no-renames", "--ignore-submodules=all")
     others = [f":(exclude,top,literal){path}" for path in OURS]
-    return fields(run(repo, *ask, f"--untracked-files={untracked}", "--", ".", *others).out)
+    return [entry[3:] for entry in fields(run(repo, *ask, f"--untracked-files={untracked}", "--", ".", *others).out)]
+
+
+def see_all(tree: Repository, env: Mapping[str, str] | None = None) -> None:
+    """Take the flags off a worktree of ours by which git would pass over a changed file."""
+    flagged = [
+        entry
+        for entry in fields(run(tree, "ls-files", "-v", "-z", env=env).out)
+        if entry[0] in "Ss" or entry[0].islower()
+    ]
+    paths = b"".join(encode(entry[2:]) + b"\0" for entry in flagged)
+    for flag in ("--no-skip-worktree", "--no-assume-unchanged") if flagged else ():
+        run(tree, "update-index", flag, "-z", "--stdin", stdin=paths, env=env)
 
 
 @contextlib.contextmanager

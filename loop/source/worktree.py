@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from loop.errors import UsageError
-from loop.source import refs
+from loop.source import plain, refs
 from loop.source.git import Repository, run
-from loop.source.repository import find_head, snapshot, state_folder, tracked_changes
+from loop.source.repository import find_head, see_all, snapshot, state_folder, tracked_changes
 
 MARK = "loop-attempt"
 """In the worktree's git folder while a fixer is at work: untracked files are then work, else left-overs of suites."""
@@ -54,6 +54,7 @@ def worktree(repo: Repository, path: Path, commit: str, *, uid: str, branch: str
     tree = _opened(repo, path) or _added(repo, path, commit)
     place = Worktree(user=repo, tree=tree, uid=uid, branch=branch)
     _clear_unfinished(tree)
+    see_all(tree)
     _rescue(place, commit)
     put_back(place, commit)
     return _linked(place, commit, link)
@@ -68,8 +69,10 @@ def put_back(place: Worktree, commit: str) -> None:
     else:
         run(place.user, "update-ref", f"refs/heads/{place.branch}", commit)
         run(place.tree, "symbolic-ref", "HEAD", f"refs/heads/{place.branch}")
+    see_all(place.tree)
     run(place.tree, "reset", "--hard", "--quiet", "--no-recurse-submodules")
     _clean(place.tree)
+    plain.put_right(place.tree, commit)
     with contextlib.suppress(FileNotFoundError):
         (place.tree.git_dir / MARK).unlink()
 
@@ -86,15 +89,22 @@ def remove_worktree(repo: Repository, path: Path) -> None:
         shutil.rmtree(git_dir)
 
 
-def _opened(repo: Repository, path: Path) -> Repository | None:
-    """The worktree at `path` if git knows it and it is whole; what a killed `git worktree add` left is removed."""
+def find_worktree(repo: Repository, path: Path) -> Repository | None:
+    """The worktree at `path` if git knows it and it is whole."""
+    path = Path(os.path.realpath(path))
     git_dir = _git_dir(repo, path)
-    if git_dir is not None and path.is_dir():
-        found = Repository(root=path, git_dir=git_dir, excludes=git_dir / EXCLUDES)
-        if (git_dir / "HEAD").exists() and (git_dir / "commondir").exists():
-            return found
-    remove_worktree(repo, path)
-    return None
+    if git_dir is None or not path.is_dir():
+        return None
+    whole = (git_dir / "HEAD").exists() and (git_dir / "commondir").exists()
+    return Repository(root=path, git_dir=git_dir, excludes=git_dir / EXCLUDES) if whole else None
+
+
+def _opened(repo: Repository, path: Path) -> Repository | None:
+    """The worktree if it is whole; what a killed `git worktree add` left is removed."""
+    found = find_worktree(repo, path)
+    if found is None:
+        remove_worktree(repo, path)
+    return found
 
 
 def _added(repo: Repository, path: Path, commit: str) -> Repository:
