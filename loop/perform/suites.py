@@ -19,6 +19,7 @@ from loop.perform import history, identity
 from loop.perform.emit import Emit
 from loop.perform.evidence import ran_file, write_ran
 from loop.perform.setting import Setting
+from loop.perform.tracked import tracked_files
 from loop.reports.write import evidence_folder, write_evidence
 from loop.suites.excerpts import storable
 from loop.suites.run import run_suite
@@ -40,6 +41,7 @@ def run(action: RunSuite, setting: Setting, emit: Emit) -> None:
     batch = Batch(iteration=it.number, suite=suite.name, attempt=emit.attempt)
     rows = _Rows(batch, emit, ran_file(setting, state, it.number, suite.name, emit.attempt))
     scratch = setting.scratch(state, f"{suite.name}-{it.number}-{emit.attempt}")
+    files = tracked_files(it, setting)
     with identity.for_suite(it, setting, emit) as tokens:
         finished = run_suite(
             suite,
@@ -54,9 +56,12 @@ def run(action: RunSuite, setting: Setting, emit: Emit) -> None:
             redact=setting.redact,
             wait=emit.wait,
             earlier=history.earlier_source(state, it, setting.repository),
+            on_set_up=files.set_up,
         )
+    files.ended()
     evidence = _evidence(finished.raw, suite, emit, setting)
-    result = replace(finished.result, evidence=evidence)
+    marks = (*finished.result.marks, *map(setting.redact, files.marks))
+    result = replace(finished.result, evidence=evidence, marks=marks)
     shutil.rmtree(scratch)
     write_ran(rows.ran, rows.waiting)
     emit(

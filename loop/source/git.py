@@ -27,7 +27,7 @@ SETTINGS = {
     "log.showSignature": "false",
     "worktree.useRelativePaths": "false",
 }
-"""Answers in plain bytes, no hooks of the user's, no house-keeping at a moment of git's choice, no change overlooked."""
+"""Answers in plain bytes, no hooks of the user's, no house-keeping when git chooses, no change overlooked."""
 
 NOWHERE = os.devnull
 AS_COMMITTED = {

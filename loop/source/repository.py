@@ -4,6 +4,7 @@ Reads only, but for objects: a snapshot adds blobs, trees and a commit that noth
 """
 
 import contextlib
+import os
 import posixpath
 import shutil
 import tempfile
@@ -172,16 +173,18 @@ def pending(repo: Repository, untracked: str) -> list[str]:
     return [entry[3:] for entry in fields(run(repo, *ask, f"--untracked-files={untracked}", "--", ".", *others).out)]
 
 
-def see_all(tree: Repository, env: Mapping[str, str] | None = None) -> None:
-    """Take the flags off a worktree of ours by which git would pass over a changed file."""
-    flagged = [
-        entry
-        for entry in fields(run(tree, "ls-files", "-v", "-z", env=env).out)
-        if entry[0] in "Ss" or entry[0].islower()
-    ]
-    paths = b"".join(encode(entry[2:]) + b"\0" for entry in flagged)
-    for flag in ("--no-skip-worktree", "--no-assume-unchanged") if flagged else ():
-        run(tree, "update-index", flag, "-z", "--stdin", stdin=paths, env=env)
+def see_all(tree: Repository, *, env: Mapping[str, str] | None = None, absent: bool = False) -> None:
+    """Take the flags off a worktree of ours by which git would pass over a changed file.
+
+    A file that is left out by a sparse checkout was not deleted: such a flag only goes where it is asked for.
+    """
+    listed = fields(run(tree, "ls-files", "-v", "-z", env=env).out)
+    assumed = [entry[2:] for entry in listed if entry[0].islower()]
+    skipped = [e[2:] for e in listed if e[0] in "Ss" and (absent or os.path.lexists(tree.root / e[2:]))]
+    for flag, paths in (("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)):
+        if paths:
+            stdin = b"".join(encode(path) + b"\0" for path in paths)
+            run(tree, "update-index", flag, "-z", "--stdin", stdin=stdin, env=env)
 
 
 @contextlib.contextmanager
@@ -192,7 +195,7 @@ def _index_copy(repo: Repository) -> Iterator[Mapping[str, str]]:
     with tempfile.TemporaryDirectory(prefix="index-", dir=place) as folder:
         copy = Path(folder) / "index"
         with contextlib.suppress(FileNotFoundError):
-            shutil.copy(repo.git_dir / "index", copy)
+            shutil.copy2(repo.git_dir / "index", copy)  # its time tells git which stats may be too old to trust
         yield {"GIT_INDEX_FILE": str(copy)}
 
 

@@ -69,7 +69,7 @@ def put_back(place: Worktree, commit: str) -> None:
     else:
         run(place.user, "update-ref", f"refs/heads/{place.branch}", commit)
         run(place.tree, "symbolic-ref", "HEAD", f"refs/heads/{place.branch}")
-    see_all(place.tree)
+    see_all(place.tree, absent=True)
     run(place.tree, "reset", "--hard", "--quiet", "--no-recurse-submodules")
     _clean(place.tree)
     plain.put_right(place.tree, commit)

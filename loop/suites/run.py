@@ -30,8 +30,12 @@ def run_suite(
     redact: Callable[[str], str],
     wait: Wait,
     earlier: Callable[[str], str | None] = lambda _file: None,
+    on_set_up: Callable[[], None] = lambda: None,
 ) -> Finished:
-    """`env` is the children's whole environment, the suite's own `env:` included. See Order for the rest."""
+    """`env` is the children's whole environment, the suite's own `env:` included. See Order for the rest.
+
+    `on_set_up` is called between the suite's `setup:`, where it has one, and its runner.
+    """
     scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
     order = Order(
         suite=suite,
@@ -52,6 +56,8 @@ def run_suite(
     failed = set_up(order)
     if failed is not None:
         return failed
+    if suite.setup is not None:
+        on_set_up()
     if suite.pytest is None:
         return run_command(order)
     return run_with_retries(order) if suite.retry_failed else run_pytest(order)

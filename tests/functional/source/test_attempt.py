@@ -218,3 +218,48 @@ def test_the_users_index_tree_and_configuration_stay_as_they_are(
     source.remove_worktree(place.user, place.path)
     assert (git("status", "--porcelain"), git("rev-parse", "HEAD")) == before
     assert (place.user.git_dir / "config").read_bytes() == config
+
+
+EQUAL_TIMES = (
+    "git config core.trustctime false; git config core.checkStat minimal; touch -r tests/test_web.py .git-time;"
+    " echo 'assert None' > tests/test_web.py; touch -r .git-time tests/test_web.py; rm .git-time"
+)
+HIDINGS = (
+    "git update-index --skip-worktree tests/test_web.py; echo weaker > tests/test_web.py",
+    "git update-index --assume-unchanged tests/test_web.py; echo weaker > tests/test_web.py",
+    EQUAL_TIMES,
+)
+
+
+@pytest.mark.parametrize("script", HIDINGS)
+def test_a_change_that_git_was_told_to_overlook_is_part_of_the_answer(place: source.Worktree, script: str) -> None:
+    fixer(place, f"echo fix > services/web/app.py; {script}")
+    assert gather(place).files == ("services/web/app.py", "tests/test_web.py")
+    protected = gather(place, "tests/**")
+    assert protected.restored == ("tests/test_web.py",)
+    source.accept(place, protected)
+    assert (place.path / "tests/test_web.py").read_text() == "assert True\n"
+
+
+FILTER = (
+    'i=$(git rev-parse --git-common-dir)/info; mkdir -p "$i"; echo "tests/* filter=x" > "$i/attributes";'
+    " git config filter.x.smudge 'echo weaker'; git config filter.x.clean 'git show HEAD:tests/test_web.py'"
+)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        FILTER,
+        'i=$(git rev-parse --git-common-dir)/info; mkdir -p "$i"; echo "*.py eol=crlf" > "$i/attributes"',
+        "git replace $(git rev-parse HEAD:tests/test_web.py) $(echo weaker | git hash-object -w --stdin)",
+        "git sparse-checkout set --no-cone services",
+    ],
+)
+def test_what_was_done_to_git_itself_changes_no_file_that_is_tested(place: source.Worktree, script: str) -> None:
+    fixer(place, f"echo fix > services/web/app.py; {script}; rm -f tests/test_web.py; git checkout -- tests || true")
+    found = gather(place, "tests/**")
+    source.accept(place, found)
+    assert found.files == ("services/web/app.py",)
+    assert (place.path / "tests/test_web.py").read_bytes() == b"assert True\n"
+    assert source.differing(place.tree, found.commit) == ()

@@ -275,3 +275,34 @@ def test_runs_in_one_clone_do_not_disturb_each_other(repo: source.Repository, gi
         assert list(pool.map(turn, range(4))) == [f"{number} 3" for number in range(4)]
     assert "abandoned" not in git("for-each-ref")
     assert len(git("worktree", "list").splitlines()) == 1
+
+
+def test_a_changed_file_is_named_and_written_back_whatever_git_was_told(
+    repo: source.Repository, git: Git, write: Write
+) -> None:
+    place, commit = make(repo), source.head(repo)
+    assert source.differing(place.tree, commit) == ()
+    git("update-index", "--skip-worktree", "tests/test_web.py", at=place.path)
+    before = (place.path / "tests/test_web.py").stat()
+    write({"tests/test_web.py": "assert None\n", "untracked": "x"}, at=place.path)
+    os.utime(place.path / "tests/test_web.py", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert source.differing(place.tree, commit) == ("tests/test_web.py",)
+    source.write_back(place.tree, ["tests/test_web.py"])
+    assert source.differing(place.tree, commit) == ()
+    assert (place.path / "tests/test_web.py").read_text() == "assert True\n"
+
+
+def test_what_the_commit_itself_converts_is_no_difference_until_it_is_changed(
+    repo: source.Repository, git: Git, write: Write
+) -> None:
+    git("config", "filter.upper.smudge", "tr a-z A-Z")
+    git("config", "filter.upper.clean", "tr A-Z a-z")
+    write({".gitattributes": "*.txt filter=upper\n*.bat eol=crlf\n", "a.txt": "one\n", "b.bat": "two\n"})
+    git("add", "-A")
+    git("commit", "--quiet", "-m", "Converted")
+    place, commit = make(repo), source.head(repo)
+    assert (place.path / "a.txt").read_text() == "ONE\n"
+    assert (place.path / "b.bat").read_bytes() == b"two\r\n"
+    assert source.differing(place.tree, commit) == ()
+    write({"a.txt": "OTHER\n"}, at=place.path)
+    assert source.differing(place.tree, commit) == ("a.txt",)
