@@ -263,3 +263,4 @@ def test_what_was_done_to_git_itself_changes_no_file_that_is_tested(place: sourc
     assert found.files == ("services/web/app.py",)
     assert (place.path / "tests/test_web.py").read_bytes() == b"assert True\n"
     assert source.differing(place.tree, found.commit) == ()
+    assert source.read_file(place.user, found.commit, "tests/test_web.py") == "assert True\n"
