@@ -292,25 +292,9 @@ def invalid_before(stack: Any) -> None:
     stack.configure("timeout: 60s", "timeout: 60s, priority: 1")
 
 
-HELPER = "def is_right(answer):\n    assert answer == 'right', answer\n"
-
-
-def helped(then: Callable[[Any], None]) -> Callable[[Any], None]:
-    """What is right is said by a module beside the tests, which no test source names."""
-
-    def prepare(stack: Any) -> None:
-        stack.write("tests/helpers.py", HELPER)
-        text = stack.read("tests/test_smoke.py").replace("import json", "import json, helpers", 1)
-        old = 'assert ask("A", "/health")["answer"] == "right"'
-        assert old in text
-        stack.write("tests/test_smoke.py", text.replace(old, 'helpers.is_right(ask("A", "/health")["answer"])'))
-        then(stack)
-
-    return prepare
-
-
 def hidden(stack: Any) -> None:
     """The fixer tells git to overlook what it does to a protected file, and changes a service beside it."""
+    helper(stack)
     stack.configure("fix: {", "fix: {protect: ['tests/**'], ")
     stack.write(
         "fix.py",
@@ -441,10 +425,11 @@ FAULTS = (
           0, "1 collected case was deselected (tests/test_smoke.py::test_a_is_right)", sample=True),
     Fault("case dropped by a conftest", added_file("conftest.py", DROPS), "passed", 0,
           "1 collected case was dropped by a plugin or conftest (tests/test_smoke.py::test_a_is_right)"),
-    Fault("test changed behind git's back by the fix", helped(hidden), "failed", 1,
+    Fault("test changed behind git's back by the fix", hidden, "failed", 1,
           "Put protected files back"),
     Fault("test overwritten by the suite's set-up", configured("timeout: 60s", f'timeout: 60s, setup: "{OVERWRITES}"',
-          helped(lambda stack: stack.without_fixer())), "passed", 0, "set-up changed 1 tracked file: tests/helpers.py"),
+          lambda stack: (helper(stack), stack.without_fixer())[0]), "passed", 0,
+          "set-up changed 1 tracked file: tests/helpers.py"),
     Fault("tests rewritten by the suite before", rewritten, "failed", 1,
           "changed 1 tracked file while it ran: tests/test_smoke.py"),
     # from one run to the next
