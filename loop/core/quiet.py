@@ -4,6 +4,10 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
+MANY = 20_000
+"""Objects from which on the next searches would cost something. Fewer stay young, so that cycles among them are found
+soon: a search of everything comes late where much is old."""
+
 
 @contextlib.contextmanager
 def no_collections() -> Iterator[None]:
@@ -13,7 +17,8 @@ def no_collections() -> Iterator[None]:
     try:
         yield
     finally:
-        _age()
+        if gc.get_count()[0] > MANY:
+            _age()
         if enabled:
             gc.enable()
 

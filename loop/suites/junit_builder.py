@@ -189,6 +189,10 @@ class Builder:
         self._taking: tuple[int, str, Attributes, Text] | None = None
         """Depth, name, attributes and text of the element whose text is being taken."""
 
+    def deafen(self) -> None:
+        """The document is over: who was told when text matters is let go."""
+        self._listen = lambda _: None
+
     def start(self, name: str, attributes: Attributes) -> None:
         self._depth += 1
         kind = self._kinds.get(name)

@@ -25,6 +25,16 @@ def by_expat(stream: BinaryIO) -> Builder:
     parser.buffer_text = True
     parser.StartElementHandler, parser.EndElementHandler = _handlers(builder)
     parser.EntityDeclHandler = _refuse_entity
+    try:
+        _parse(parser, stream)
+    finally:  # parser and builder hold each other: taken apart, they go without a search for cycles
+        parser.StartElementHandler = parser.EndElementHandler = None
+        parser.CharacterDataHandler = parser.EntityDeclHandler = None
+        builder.deafen()
+    return builder
+
+
+def _parse(parser: expat.XMLParserType, stream: BinaryIO) -> None:
     seen = 0
     while data := stream.read(CHUNK):
         parser.Parse(data, False)
@@ -32,7 +42,6 @@ def by_expat(stream: BinaryIO) -> Builder:
         if seen - parser.CurrentByteIndex > TAG_LIMIT:
             raise Refused(f"a single tag is longer than {TAG_LIMIT} bytes")
     parser.Parse(b"", True)
-    return builder
 
 
 def _handlers(builder: Builder) -> tuple[Callable[[str, Attributes], None], Callable[[str], None]]:
