@@ -4,7 +4,7 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
-MANY = 20_000
+MANY = 5_000
 """Objects from which on the next searches would cost something. Fewer stay young, so that cycles among them are found
 soon: a search of everything comes late where much is old."""
 

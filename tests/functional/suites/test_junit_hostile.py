@@ -1,6 +1,7 @@
 """Result files as no reporter should write them, and as they are met: what is read, what is said, what is refused."""
 
 import codecs
+import gc
 import time
 from pathlib import Path
 
@@ -377,3 +378,18 @@ def test_a_document_is_not_said_to_have_lost_suites_without_a_claim_that_says_so
 def test_what_was_cut_off_is_told_as_that(tmp_path: Path) -> None:
     document = parse(tmp_path / "r.xml", f'<testsuites tests="25">{HOLDS_ONE}')
     assert document.problem is ProblemKind.RESULT_FILE_TRUNCATED
+
+
+def test_what_read_a_document_goes_without_a_search_for_cycles(tmp_path: Path) -> None:
+    path = tmp_path / "r.xml"
+    path.write_text('<testsuite><testcase name="a"><failure>no</failure></testcase></testsuite>')
+    read(path)
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(gc.get_objects())
+        for _ in range(50):
+            read(path)
+        assert len(gc.get_objects()) - before < 50
+    finally:
+        gc.enable()

@@ -25,6 +25,13 @@ def test_nothing_is_searched_while_they_are_made_nor_by_the_next_small_searches(
         gc.callbacks.pop()
 
 
+def test_a_few_stay_young_so_that_reading_many_small_files_keeps_nothing() -> None:
+    gc.collect()
+    with no_collections():
+        made = [[number] for number in range(100)]
+    assert among_the_young(made)
+
+
 def test_a_cycle_among_them_is_still_found_by_a_full_search() -> None:
     gc.collect()
     with no_collections():
