@@ -20,6 +20,17 @@ from typing import IO, NoReturn
 Stream = int | IO[bytes] | IO[str] | None
 
 
+def readable(descriptors: Sequence[int], seconds: float | None) -> list[int]:
+    """Those that can be read, or are at their end, within so many seconds; None waits for ever.
+
+    poll and not select, which takes no descriptor above 1023: an emulator of many services has more.
+    """
+    asked = select.poll()
+    for each in descriptors:
+        asked.register(each, select.POLLIN)
+    return [each for each, _ in asked.poll(None if seconds is None else max(0, round(seconds * 1000)))]
+
+
 class Child:
     """A running child; its process group dies with it, with `stop`, and with this process."""
 
@@ -100,8 +111,7 @@ class Child:
                 return
             report = os.dup(self._report)
         try:
-            ended, _, _ = select.select([report], [], [], seconds)
-            if ended:
+            if readable([report], seconds):
                 self._guard.wait()
         finally:
             os.close(report)
@@ -231,7 +241,7 @@ def _let_go_of_streams() -> None:
 def _outlive(child: int, lifeline: int, woken: int) -> int:
     """Wait for the child or for the parent's end, whichever comes first; the child's wait status."""
     while not _has_ended(child):
-        ready, _, _ = select.select([lifeline, woken], [], [])
+        ready = readable([lifeline, woken], None)
         if lifeline in ready:
             break
         os.read(woken, 512)

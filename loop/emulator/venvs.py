@@ -6,7 +6,6 @@ A folder without its `complete` mark is half built and is made anew; a lock file
 import fcntl
 import importlib.util
 import os
-import select
 import shutil
 import subprocess
 import sys
@@ -93,7 +92,7 @@ def _lines(pipe: int, expired: Callable[[], bool]) -> Iterator[str]:
     """What is written, line by line without blank ones, until the pipe ends or the time is over."""
     rest = b""
     while not expired():
-        if not select.select([pipe], [], [], 0.1)[0]:
+        if not guard.readable([pipe], 0.1):
             continue
         part = os.read(pipe, 65536)
         if not part:

@@ -1,5 +1,6 @@
 """Children live and die with their parent: real processes, real `kill -9`."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -154,3 +155,15 @@ def test_kill_9_of_the_parent_kills_children_and_grandchildren_at_once(tmp_path:
     assert until(lambda: not any(guard.start_time(pid) for pid in pids), 2.0)
     assert time.monotonic() - killed < 1.0
     parent.stdout.close()
+
+
+def test_a_descriptor_beyond_what_select_takes_is_waited_for() -> None:
+    reading, writing = os.pipe()
+    high = fcntl.fcntl(reading, fcntl.F_DUPFD, 1500)
+    try:
+        assert guard.readable([high], 0.0) == []
+        os.write(writing, b"x")
+        assert guard.readable([high], 5.0) == [high]
+    finally:
+        for each in (reading, writing, high):
+            os.close(each)

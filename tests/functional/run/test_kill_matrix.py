@@ -5,6 +5,7 @@ effect, for each effect lies between two events), then a fresh engine on the sam
 For real: `kill -9` of the command line at moments spread over a run.
 """
 
+import contextlib
 import os
 import re
 import signal
@@ -117,8 +118,25 @@ def bench(
 
     yield make
     for each in made:
+        gone(each)
         each.platform.close()
         each.journal.close()
+
+
+def gone(bench: Bench) -> None:
+    """Hundreds of runs share the emulator: what one left serving would be hundreds of processes."""
+    import grpc
+    from google.api_core.exceptions import NotFound
+    from google.cloud import run_v2
+    from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
+
+    target = bench.journal.state(bench.run).charter.platform
+    with grpc.insecure_channel(bench.grpc) as channel:
+        client = run_v2.ServicesClient(transport=ServicesGrpcTransport(channel=channel))
+        for name in ("a", "b"):
+            with contextlib.suppress(NotFound):
+                full = f"projects/{target.project}/locations/{target.region}/services/{name}"
+                client.delete_service(name=full).result(timeout=30)
 
 
 def facts(bench: Bench, state: RunState) -> dict[str, Any]:
