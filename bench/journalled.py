@@ -9,9 +9,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import cast
 
 from bench.results_file import SECRETS
+from bench.stack import checked
 from loop import source
 from loop.cloud import Platform
 from loop.core.actions import JudgeIteration
@@ -55,7 +55,7 @@ class Turning:
         self.run = runs[0] if runs else self.journal.start(started)
         self.state: RunState = self.journal.state(self.run) if runs else begin(started)
         self._seq = self.journal.count(self.run)
-        self._setting = _setting()
+        self._setting = _setting(root)
         self.parts: dict[str, float] = {}
         """Seconds of the last iteration, by what took them."""
 
@@ -112,13 +112,12 @@ class Turning:
         self.state = evolve(self.state, event)
 
 
-def _setting() -> Setting:
-    """Judging asks it for the clock and the redactor alone."""
+def _setting(root: Path) -> Setting:
+    """Judging asks it for the clock, the redactor, and a repository: an empty one, for no commit is looked at."""
+    checked(["git", "init", "-q"], root)
     redact = Mask()
     redact.learn(SECRETS)
-    return Setting(
-        repository=cast("source.Repository", None), variables={}, redact=redact, platform=_no_platform, clock=_now
-    )
+    return Setting(repository=source.find(root), variables={}, redact=redact, platform=_no_platform, clock=_now)
 
 
 def _no_platform() -> Platform:
