@@ -6,15 +6,16 @@ from contextlib import ExitStack
 
 from loop import config
 from loop.cli.here import connector, journal_of, known_environment, repository
-from loop.console.listing import Plan as Shown
-from loop.console.listing import PlannedHook, PlannedService, PlannedSuite
-from loop.console.listing import plan as as_text
+from loop.console.planned import Plan as Shown
+from loop.console.planned import PlannedHook, PlannedPromotion, PlannedService, PlannedSuite
+from loop.console.planned import plan as as_text
 from loop.core.actions import BuildImage, DeployRevision, ProbeService, RunHook, RunSuite, subject
 from loop.core.environment import BuildMode, Hook
 from loop.core.events import RunStarted
 from loop.core.fold import begin
 from loop.core.foresee import Durations, durations
 from loop.core.state import IterationState
+from loop.core.traffic import candidates, pairs, restores
 from loop.engine import utc_now
 from loop.journal import Journal, Run
 from loop.perform import performer
@@ -62,8 +63,7 @@ def _cases(journal: Journal, environment: str) -> dict[str, int]:
 
 
 def _shown(foreseen: Plan, known: Durations, cases: dict[str, int], warnings: tuple[str, ...]) -> Shown:
-    it = foreseen.state.current
-    assert it is not None
+    it = foreseen.state.iteration(0)
     return Shown(
         environment=foreseen.state.environment,
         commit=it.commit,
@@ -76,8 +76,26 @@ def _shown(foreseen: Plan, known: Durations, cases: dict[str, int], warnings: tu
             for name in it.suites
         ),
         hooks=tuple(_hooks(foreseen, known)),
-        seconds=None if foreseen.unknown else foreseen.seconds,
+        seconds=foreseen.seconds,
+        promoted=_promoted(foreseen),
+        restores=restores(foreseen.state.charter),
         notes=warnings,
+    )
+
+
+def _promoted(foreseen: Plan) -> PlannedPromotion | None:
+    tested = foreseen.state.iteration(0)
+    chosen = tuple(service.name for service in candidates(tested))
+    if not chosen:
+        return None
+    if not tested.promotion:
+        return PlannedPromotion(services=chosen, manual=True)
+    confirming = foreseen.state.suites_of(foreseen.state.iterations[-1]) if foreseen.state.iterations[1:] else ()
+    return PlannedPromotion(
+        services=chosen,
+        confirming=tuple(suite.name for suite in confirming),
+        apart=tuple((pair.caller, pair.called) for pair in pairs(tested)),
+        seconds=foreseen.seconds_after,
     )
 
 
@@ -100,6 +118,7 @@ def _service(name: str, it: IterationState, foreseen: Plan) -> PlannedService:
         serving_commit=seen.found.commit if seen.found else "",
         serving_digest=seen.found.digest if seen.found else "",
         deploy=deploy,
+        candidate=bool(seen.tag),
         build=deploy and it.definition(name).build is not BuildMode.IMAGE and _is_built(name, foreseen),
         reason=seen.reason,
         differs=seen.differs,

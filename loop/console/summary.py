@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from loop.console.text import cut, cut_left, table, wrapped
+from loop.console.text import blocks, cut, cut_left, table, wrapped
 from loop.core.actions import Ending
 from loop.core.figures import missed
+from loop.core.loglines import of_case, words
 from loop.core.model import Failing
 from loop.core.state import IterationState, RunState
 from loop.core.wording import (
@@ -25,20 +26,18 @@ from loop.core.wording import (
 _HEAD = ("Iteration", "Rate", "Passed", "Change", "What came to pass")
 _SHOWN = 10
 _LOG_LINES = 8
+_WRITTEN = 3
+"""Lines of the services' logs per case; brief and report have more."""
 
 
 def summary(state: RunState, report: str | None, *, width: int = 80) -> str:
     """Ends with a newline; its last line is the report's path where there is one."""
-    blocks = [
-        _table(state, width),
-        *map(list, (
-            _ending(state, width), _not_passed(state, width), _targets(state, width),
-            _weak(state, report, width), _trouble(state, width),
-            _hooks(state, width), _left_behind(state, width), _next(state),
-        )),
-    ]  # fmt: skip
-    text = "\n\n".join("\n".join(block) for block in blocks if block)
-    return f"{text}\n\n{report}\n" if report else f"{text}\n"
+    told = (
+        _table, _ending, _not_passed, _targets, lambda state, width: _weak(state, report, width), _trouble, _hooks,
+        _left_behind,
+    )  # fmt: skip
+    paragraphs = [list(tell(state, width)) for tell in told]
+    return blocks(*paragraphs, list(_next(state)), [report] if report else [])
 
 
 def _table(state: RunState, width: int) -> list[str]:
@@ -70,8 +69,12 @@ def _not_passed(state: RunState, width: int) -> Iterator[str]:
     if iteration is None or judgement is None or not (judgement.failing or judgement.weakened):
         return
     yield f"Not passed in {iteration.title} ({len(judgement.failing) + len(judgement.weakened)}):"
+    above: tuple[str, ...] = ()
     for case in judgement.failing[:_SHOWN]:
         yield from _case(case, width)
+        written = _written(iteration, case, width)
+        yield from ("    | as above",) if written and written == above else written
+        above = written or above
     if len(judgement.failing) > _SHOWN:
         yield f"  and {len(judgement.failing) - _SHOWN} more, see the report"
     for weakened in judgement.weakened[:_SHOWN]:
@@ -82,6 +85,11 @@ def _case(case: Failing, width: int) -> Iterator[str]:
     yield f"  {cut_left(case.id, width - 2)}"
     about = f"{case.outcome}{', known issue' if case.known else ''}: {case.message or case.signature or 'no message'}"
     yield f"    {cut(about, width - 4)}"
+
+
+def _written(iteration: IterationState, case: Failing, width: int) -> tuple[str, ...]:
+    """The end of what its services wrote meanwhile; a line that tells of an error, where there is one, is the last."""
+    return tuple(f"    | {cut(words(each), width - 6)}" for each in of_case(iteration, case.id)[-_WRITTEN:])
 
 
 def _targets(state: RunState, width: int) -> Iterator[str]:

@@ -92,3 +92,8 @@ def wrapped(text: str, width: int = 80, indent: str = "") -> Iterator[str]:
             row = f"{row} {word}" if row else word
     if row:
         yield indent + row
+
+
+def blocks(*paragraphs: Sequence[str]) -> str:
+    """An empty line between them, none for an empty one; ends with a newline."""
+    return "\n\n".join("\n".join(lines) for lines in paragraphs if lines) + "\n"

@@ -52,6 +52,12 @@ def of_case(it: IterationState, case_id: str) -> tuple[LogLine, ...]:
     return suite.evidence.lines.get(case_id, ()) if suite and suite.evidence else ()
 
 
+def words(line: LogLine, *, mixed: bool = True) -> str:
+    """`backend (ERROR, by time): text`; `mixed`: say how, for others beside it may be joined by trace id."""
+    marks = ", ".join(mark for mark in (line.severity, "by time" if mixed and line.by_time else "") if mark)
+    return f"{line.service}{f' ({marks})' if marks else ''}: {line.text}"
+
+
 def of_failing(ran: Sequence[Ran], lines: Sequence[Line]) -> dict[str, tuple[LogLine, ...]]:
     """Case id -> what is kept for it; cases that passed and cases without a line are not there."""
     wanted = [case.id for case in ran if case.failed][:NAMED]

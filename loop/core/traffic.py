@@ -128,7 +128,11 @@ def restoration_due(state: RunState, it: IterationState) -> bool:
     """At the end of a run that did not meet its goal."""
     if unconfirmed(state, it):
         return True
-    rule = state.charter.traffic
-    if rule.strategy is not Strategy.DIRECT or rule.on_failure is not OnFailure.RESTORE or it.restoration is not None:
+    if not restores(state.charter) or it.restoration is not None:
         return False
     return any(s.created and not s.unchanged for i in state.iterations for s in i.services.values())
+
+
+def restores(charter: Charter) -> bool:
+    """A run that deployed directly puts back what it found when it ends without having met its goal."""
+    return charter.traffic.strategy is Strategy.DIRECT and charter.traffic.on_failure is OnFailure.RESTORE

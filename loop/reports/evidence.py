@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from loop.core.compare import suite_of
 from loop.core.environment import Target
-from loop.core.evidence import NAMED, CaseRequest, LogLine, LogStatus, SuiteEvidence
+from loop.core.evidence import NAMED, CaseRequest, LogStatus, SuiteEvidence
 from loop.core.figures import figure, unread
-from loop.core.loglines import of_case
+from loop.core.loglines import of_case, words
 from loop.core.model import Measured
 from loop.core.wording import count, sentence
 from loop.reports.document import (
@@ -52,12 +52,7 @@ def lines_of(subject: Subject, case_id: str) -> Iterator[Block]:
     if found:
         how = tuple(sorted({each.by_time for each in found}))
         caption = line(f"What the services wrote meanwhile, {_JOINED[how]}:")
-        yield Output(caption, "\n".join(_written(each, mixed=len(how) > 1) for each in found))
-
-
-def _written(each: LogLine, *, mixed: bool) -> str:
-    marks = ", ".join(mark for mark in (each.severity, "by time" if mixed and each.by_time else "") if mark)
-    return f"{each.service}{f' ({marks})' if marks else ''}: {each.text}"
+        yield Output(caption, "\n".join(words(each, mixed=len(how) > 1) for each in found))
 
 
 def _evidence(subject: Subject, case_id: str) -> SuiteEvidence | None:

@@ -213,7 +213,9 @@ def test_the_traceback_of_a_service_names_the_layer_of_the_case_in_whose_time_it
     kept = stack.read(f"reports/local/1/evidence/0/{log['path']}")
     assert "Traceback (most recent call last):\n" in kept
     assert "token is [redacted" in kept
-    assert "t0p-s3cret-value" not in kept + report + stack.report(1, 0, "json")
+    assert "t0p-s3cret-value" not in kept + report + stack.report(1, 0, "json") + ran.stdout + ran.stderr
+    assert "\n    | a (by time): KeyError: 'jwt'\n" in ran.stdout
+    assert "  | a (by time): KeyError: 'jwt'\n" in stack.loop("show", "local-1").stdout
     assert log["path"] in report
 
 

@@ -98,6 +98,41 @@ def test_passed_candidates_are_promoted_as_one_unit_and_confirmed(
     assert "| **Initial** | **100%** | **3/3** |  | **first iteration; promoted** |" in report
 
 
+def test_a_plan_foretells_candidates_their_promotion_and_its_confirmation(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    changed(stack, CANDIDATE)
+    first = plan_of(stack)
+    assert first.count("build and deploy as candidate") == 2
+    then = "If it passes: a, b take all traffic as one unit, then smoke runs again there to confirm it"
+    assert f"{then} (about " in first, "the suite has run, and what took no time before counts as none"
+    assert "more); b calls the new a then for the first time." in first
+    assert cloud.both() == before, "a plan changes nothing"
+    assert not cloud.tags("a")
+    assert stack.loop("run", "--env", "local").returncode == 0
+    assert "If it passes" not in plan_of(stack), "nothing is to be deployed"
+
+
+@pytest.mark.parametrize(
+    ("traffic", "then"),
+    [
+        ("{strategy: candidate, promote: manual}", "If it passes: a, b wait for loop promote (promote: manual)."),
+        ("{on_failure: restore}", "If the run does not meet its goal: what served before is put back"),
+    ],
+)
+def test_a_plan_foretells_what_else_a_verdict_means_for_the_traffic(
+    stack: Any, before: dict[str, dict[str, int]], traffic: str, then: str
+) -> None:
+    changed(stack, f"traffic: {traffic}\n")
+    assert then in plan_of(stack)
+
+
+def plan_of(stack: Any) -> str:
+    planned = stack.loop("plan", "--env", "local", env={"COLUMNS": "200"})
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    return str(planned.stdout)
+
+
 def test_failed_candidates_leave_the_traffic_as_it_was(
     stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
 ) -> None:

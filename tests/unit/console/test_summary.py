@@ -35,6 +35,13 @@ def test_no_line_is_wider_than_the_terminal(name: str) -> None:
     assert max(map(cells, summary(ALL[name]().run, REPORT).splitlines())) <= 80
 
 
+def test_what_services_wrote_while_a_case_failed_stands_below_it_once() -> None:
+    text = summary(seed(iterations=1).run, REPORT)
+    written = "    | backend (by time): POST /agents `execute`\n    | backend (ERROR): no <agent> of that name\n"
+    assert text.count(written) == 1
+    assert text.count("    | as above\n") == 1
+
+
 def test_a_run_that_stopped_before_its_first_iteration_still_says_why() -> None:
     story = Story()
     story.start(trend=())
