@@ -74,7 +74,7 @@ class Live:
         self._note(event)
         self._draw()
         phrase = said(event, state)
-        if phrase and (phrase.tone is Tone.BAD or isinstance(event, IterationJudged | IterationStarted | FixCommitted)):
+        if phrase and _stays(event, phrase):
             self._keep(phrase)
 
     def _note(self, event: Event) -> None:
@@ -121,3 +121,11 @@ class Live:
         if drawn:
             with suppress(OSError):
                 drawn.stop()
+                self._console.print()
+
+
+def _stays(event: Event, phrase: Said) -> bool:
+    """What the summary says once more need not stand above it."""
+    if isinstance(event, RunEnded | RunPaused):
+        return False
+    return phrase.tone is Tone.BAD or isinstance(event, IterationJudged | IterationStarted | FixCommitted)
