@@ -37,6 +37,7 @@ def status(env: Env = None) -> None:
     from loop.journal.lease import held_by
 
     journal = _journal()
+    _known(journal, env)
     names = [env] if env else sorted({run.environment for run in journal.runs()})
     runs = [run for name in names for run in journal.runs(name)[-1:]]
     if not runs:
@@ -52,6 +53,7 @@ def history(env: Env = None) -> None:
     from loop.core.wording import run_row
 
     journal = _journal()
+    _known(journal, env)
     sys.stdout.write(shown([run_row(journal.state(run)) for run in journal.runs(env)], width=_width()))
 
 
@@ -92,6 +94,14 @@ def _journal() -> "Journal":
     from loop.cli.here import journal_of, repository
 
     return journal_of(repository())
+
+
+def _known(journal: "Journal", environment: str | None) -> None:
+    """An environment without a run yet is told from a name that is mistyped; one whose file is gone keeps its runs."""
+    from loop.cli.here import known_environment
+
+    if environment and not journal.runs(environment):
+        known_environment(environment, _root())
 
 
 def _found(journal: "Journal", name: str | None) -> "Run":

@@ -126,8 +126,14 @@ def serves(service: ServiceState) -> str:
 
 
 def split_words(splits: Iterable[Split]) -> str:
-    """What takes no traffic is named for its tag."""
-    return ", ".join(f"{s.percent}% {s.revision}{f' ({s.tag})' if s.tag else ''}" for s in splits)
+    """Each revision once, with all its traffic and tags; one that takes no traffic is there for its tag."""
+    shares: dict[str, int] = {}
+    tags: dict[str, list[str]] = {}
+    for split in splits:
+        shares[split.revision] = shares.get(split.revision, 0) + split.percent
+        tags.setdefault(split.revision, []).extend([split.tag] if split.tag else [])
+    named = {revision: f" ({', '.join(found)})" if found else "" for revision, found in tags.items()}
+    return ", ".join(f"{percent}% {revision}{named[revision]}" for revision, percent in shares.items())
 
 
 def read_last(service: ServiceState) -> Serving | None:

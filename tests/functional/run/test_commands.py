@@ -58,7 +58,7 @@ def test_a_mistyped_environment_is_answered_with_those_that_can_be_run(stack: An
     stack.write("configs/base.yaml", "mission: shared\n")
     stack.write("configs/known-issues.yaml", "[]\n")
     stack.write("configs/local.yaml", "extends: base.yaml\n" + stack.read("configs/local.yaml"))
-    for command in ("run", "plan", "resume", "rollback"):
+    for command in ("run", "plan", "resume", "rollback", "status", "history"):
         run = stack.loop(command, "--env", "locla")
         assert run.returncode == 2
         assert "hint: there are: local\n" in run.stderr, command
