@@ -1,4 +1,4 @@
-"""What a suite's requests say of its cases, and what was measured against targets (design section 6). Pure.
+"""What a suite's requests say of its cases (design section 6). Pure.
 
 A request belongs to a case by its trace id, else by time while exactly one case ran; never by guess. "No request" is a
 fact only where every service's request log was read to the end.
@@ -10,11 +10,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from math import ceil, floor, inf, isfinite, isnan, log10
 
-from loop.core.environment import Suite, Target
-from loop.core.model import PASSING, UNCOUNTED, Case, Evidence, Measured, Outcome, Problem, ProblemKind, ServiceFigure
-from loop.core.patterns import matches
+from loop.core.environment import Suite
+from loop.core.model import PASSING, UNCOUNTED, Evidence, Outcome, Problem, ProblemKind
 
 NAMED = 200
 """Cases that an event names; counts are always of all."""
@@ -22,10 +20,6 @@ SHOWN = 5
 """Requests of one failing case that are kept: the last ones, for the failure came after them."""
 QUICK = 0.002
 """Seconds: what takes less can hardly have asked anything."""
-TIMES = frozenset({"ms", "s"})
-"""Units in which nothing is below zero."""
-TINY = 1e-200
-"""What is nearer to zero is zero: its digits could not be counted."""
 PATH = 200
 """Characters of a path that are kept."""
 
@@ -201,7 +195,7 @@ def _steps(cases: Iterable[Ran]) -> Iterator[tuple[datetime, str, bool]]:
 
 
 def suite_evidence(
-    ran: Sequence[Ran], logs: Mapping[str, ServiceEvidence], entries: Sequence[Entry], targets: Sequence[Target]
+    ran: Sequence[Ran], logs: Mapping[str, ServiceEvidence], entries: Sequence[Entry], samples: Iterable[Samples] = ()
 ) -> SuiteEvidence:
     """`logs`: how the reading of each service's log went; its counts are filled in here."""
     joined = join(ran, entries)
@@ -224,7 +218,7 @@ def suite_evidence(
         bare=len(bare),
         bare_ids=tuple(bare[:NAMED]),
         requests={i: _kept(joined.requests[i]) for i in failed[:NAMED] if i in joined.requests},
-        samples=tuple(_samples(entries, targets)),
+        samples=tuple(samples),
     )
 
 
@@ -282,97 +276,3 @@ def problem(suite: Suite, evidence: SuiteEvidence | None) -> Problem | None:
     else:
         sentence = f"suite {suite.name} sent no request to {named}, which it has to exercise"
     return Problem(kind=ProblemKind.NO_EVIDENCE, sentence=sentence)
-
-
-# targets
-
-
-def rounded(value: float) -> float:
-    """Three significant digits, rounded up: few distinct values to keep, and no limit is ever met by rounding."""
-    if not value:
-        return 0.0
-    digits = 2 - floor(log10(abs(value)))
-    return round(ceil(round(value * 10.0**digits, 6)) / 10.0**digits, max(digits, 0))
-
-
-def _samples(entries: Iterable[Entry], targets: Sequence[Target]) -> Iterator[Samples]:
-    known = [entry for entry in entries if entry.seconds is not None]
-    for target in targets:
-        if target.requests is None:
-            continue
-        found: defaultdict[str, Counter[float]] = defaultdict(Counter)
-        for entry in known:
-            if entry.seconds is not None and matches(target.requests, entry.path):
-                found[entry.service][rounded(entry.seconds)] += 1
-        for service, values in sorted(found.items()):
-            yield Samples(target=target.name, service=service, values=dict(sorted(values.items())))
-
-
-def nearest_rank(values: Mapping[float, int], percentile: int) -> float:
-    """The smallest value such that at least `percentile` of 100 are not above it. There must be one."""
-    rank = -(-percentile * sum(values.values()) // 100)
-    seen = 0
-    for value in sorted(values):
-        seen += values[value]
-        if seen >= rank:
-            return value
-    raise ValueError("no values")
-
-
-def measured(
-    targets: Iterable[Target], evidence: Iterable[SuiteEvidence], cases: Iterable[Case]
-) -> tuple[Measured, ...]:
-    """Of an iteration, all suites together. A target that nothing measured is not here."""
-    samples = [each for suite in evidence for each in suite.samples]
-    rows = [case.properties for case in cases if case.properties and case.outcome not in UNCOUNTED]
-    found = (_requests(t, samples) if t.requests is not None else _property(t, rows) for t in targets)
-    return tuple(each for each in found if each)
-
-
-def _requests(target: Target, samples: Iterable[Samples]) -> Measured | None:
-    services: defaultdict[str, Counter[float]] = defaultdict(Counter)
-    for each in samples:
-        if each.target == target.name:
-            services[each.service].update(each.values)
-    return _figure(target, sum(services.values(), Counter()), "request log", services)
-
-
-def _property(target: Target, rows: Iterable[Mapping[str, str]]) -> Measured | None:
-    name = target.property or ""
-    told = [_number(row[name], target.unit) for row in rows if name in row]
-    values = Counter(rounded(number) if isfinite(number) else inf for number in told if number is not None)
-    return _figure(target, values, "property", {}, unread=told.count(None))
-
-
-def _figure(
-    target: Target, values: Counter[float], source: str, services: Mapping[str, Mapping[float, int]], unread: int = 0
-) -> Measured | None:
-    if not values and not unread:
-        return None
-    value = nearest_rank(values, target.percentile) if values else inf
-    return Measured(
-        target=target.name,
-        n=values.total(),
-        percentile=target.percentile,
-        value=value if isfinite(value) else None,  # JSON has no infinity
-        limit=target.below,
-        unit="s" if target.requests is not None else target.unit,
-        met=value < target.below,
-        source=source,
-        services=tuple(
-            ServiceFigure(service=name, n=sum(own.values()), value=nearest_rank(own, target.percentile))
-            for name, own in sorted(services.items())
-        ),
-        unread=unread,
-    )
-
-
-def _number(text: str, unit: str) -> float | None:
-    """Infinity is one, and above every limit; less than no time is none."""
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    if isnan(number) or (number < 0 and (unit in TIMES or not isfinite(number))):
-        return None
-    return number if abs(number) > TINY else 0.0

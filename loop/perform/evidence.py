@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from loop import cloud
 from loop.cloud.probes import AGENT
-from loop.core import evidence
+from loop.core import evidence, targets
 from loop.core.actions import CheckServing
 from loop.core.environment import Proof, Service
 from loop.core.events import ServingChecked
@@ -64,7 +64,8 @@ def check_serving(action: CheckServing, setting: Setting, emit: Emit) -> None:
     strangers = evidence.strangers(ran or (), entries, _verified(it), _beside(it))
     moved = (*map(setting.redact, _moved(it, read, seen)), *strangers)
     logs = {name: each.log if ran is not None else _unavailable(FORGOTTEN) for name, each in seen.items()}
-    found = evidence.suite_evidence(ran or (), logs, _of_the_tested(it, entries), state.charter.targets)
+    asked = _of_the_tested(it, entries)
+    found = evidence.suite_evidence(ran or (), logs, asked, targets.samples(asked, state.charter.targets))
     found = replace(found, **_lines(it, suite, ran or (), seen, setting, emit))
     emit(ServingChecked(iteration=it.number, suite=suite.name, serving=serving, moved=moved, evidence=found))
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from loop.core import evidence
+from loop.core import evidence, targets
 from loop.core.actions import JudgeIteration
 from loop.core.environment import Suite
 from loop.core.events import IterationJudged
@@ -48,7 +48,7 @@ def _tested(it: IterationState, setting: Setting, emit: Emit) -> Judgement:
     said = consents(against, trial.cases, emit.journal.acceptances(state.environment))
     found = [suite.evidence for suite in it.suites.values() if suite.evidence]
     rows = (case for cases in trial.cases.values() for case in cases)
-    measured = evidence.measured(state.charter.targets, found, rows)
+    measured = targets.measured(state.charter.targets, found, rows)
     notes = (*judgement.notes, *map(setting.redact, said))
     unheld = against.note or unknown_runs(setting.reports, state, emit)
     return replace(judgement, notes=notes, targets=measured, baseline_note=unheld)

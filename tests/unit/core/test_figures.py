@@ -1,9 +1,9 @@
 """How targets are told that were not met."""
 
 from loop.core.environment import Target
-from loop.core.evidence import measured
 from loop.core.figures import missed
 from loop.core.model import Case, Outcome
+from loop.core.targets import measured
 
 
 def told(*values: str) -> str:
