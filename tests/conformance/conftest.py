@@ -4,6 +4,7 @@ import contextlib
 import socket
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from google.api_core import exceptions
@@ -27,11 +28,17 @@ http.server.ThreadingHTTPServer(("", int(os.environ["PORT"])), Echo).serve_forev
 
 
 @pytest.fixture(scope="session")
-def target(pytestconfig, tmp_path_factory, targets):
+def state(tmp_path_factory) -> Path:
+    """The emulator's state folder."""
+    return tmp_path_factory.mktemp("conformance")
+
+
+@pytest.fixture(scope="session")
+def target(pytestconfig, state, targets):
     note = pytestconfig.pluginmanager.get_plugin("conformance-ledger").note
     live = pytestconfig.pluginmanager.get_plugin("conformance-live")
     if live is None:
-        with attach(tmp_path_factory.mktemp("conformance"), startup=4.0) as emulator:
+        with attach(state, startup=4.0) as emulator:
             offered = targets.emulated(emulator.endpoints, "loop-conformance", "loop-conformance-source", note)
             yield offered
             offered.close()

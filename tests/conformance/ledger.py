@@ -38,6 +38,20 @@ OUTCOMES = {
     f"{BUILD}/ListBuilds": "OK INVALID_ARGUMENT",
     f"{BUILD}/CancelBuild": "OK NOT_FOUND FAILED_PRECONDITION",
     f"{LOGGING}/ListLogEntries": "OK INVALID_ARGUMENT RESOURCE_EXHAUSTED",
+    "cloudresourcemanager.v3.projects.get": "OK PERMISSION_DENIED",
+    "cloudresourcemanager.v3.projects.testIamPermissions": "OK",
+    "serviceusage.v1.services.batchGet": "OK PERMISSION_DENIED",
+    "iam.v1.serviceAccounts.testIamPermissions": "OK NOT_FOUND",
+    "secretmanager.v1.secrets.versions.get": "OK NOT_FOUND PERMISSION_DENIED",
+    "artifactregistry.v1.repositories.get": "OK NOT_FOUND PERMISSION_DENIED",
+    "artifactregistry.v1.repositories.testIamPermissions": "OK NOT_FOUND",
+    "storage.v1.buckets.insert": "OK ALREADY_EXISTS",
+    "storage.v1.buckets.get": "OK NOT_FOUND",
+    "storage.v1.buckets.testIamPermissions": "OK",
+    "storage.v1.objects.insert": "OK NOT_FOUND",
+    "storage.v1.objects.get": "OK NOT_FOUND",
+    "storage.v1.objects.list": "OK",
+    "storage.v1.objects.delete": "OK NOT_FOUND",
 }
 """Per method that is offered, and for one that is not, the answers that the suite must have met on the emulator."""
 HEADER = ("method", "outcome", "calls", "tests passed", "tests failed")

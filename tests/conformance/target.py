@@ -27,6 +27,7 @@ from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2
 from google.cloud.logging_v2.services.logging_service_v2.transports import LoggingServiceV2GrpcTransport
 from google.cloud.run_v2.services.revisions.transports import RevisionsGrpcTransport
 from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
+from loop_conformance_rest import Session
 
 Note = Callable[[str, str], None]
 TRANSPORTS = (ServicesGrpcTransport, RevisionsGrpcTransport, CloudBuildGrpcTransport, LoggingServiceV2GrpcTransport)
@@ -58,6 +59,10 @@ class Target:
     storage: storage.Client
     channel: grpc.Channel
     """To Cloud Run, for methods that its client does not offer."""
+    session: Any
+    """For the APIs that are asked by their REST methods."""
+    address: Callable[[str], str]
+    """Of an API that is asked by its REST methods, by its host's name."""
     live: bool = False
     left: Leftovers = field(default_factory=Leftovers)
 
@@ -91,6 +96,11 @@ class Target:
     def get(self, url: str) -> Any:
         with urllib.request.urlopen(url, timeout=10 * (PATIENCE if self.live else 1)) as answer:
             return json.load(answer)
+
+    def ask(self, api: str, verb: str, path: str, **request: Any) -> tuple[int, Any]:
+        """A REST method's status, and its JSON."""
+        answer = self.session.request(verb, f"{self.address(api)}/{path}", timeout=60, **request)
+        return answer.status_code, answer.json()
 
     def status(self, url: str) -> int:
         try:
@@ -180,6 +190,7 @@ class Target:
     def close(self) -> None:
         self.channel.close()
         self.storage.close()
+        self.session.close()
 
 
 def _deleted(what: str, delete: Callable[[], object]) -> list[str]:
@@ -221,13 +232,18 @@ def nowhere(method: str, status: str) -> None: ...
 def emulated(endpoints: Any, project: str, bucket: str, note: Note = nowhere) -> Target:
     """Of an emulator's endpoints; the bucket is made where it is not there."""
     channel = grpc.intercept_channel(grpc.insecure_channel(endpoints.grpc), Noting(note))
-    stored = storage.Client(
-        project=project, credentials=AnonymousCredentials(), client_options={"api_endpoint": endpoints.storage}
-    )
-    repository = f"us-central1-docker.pkg.dev/{project}/loop"
-    target = _target([channel] * len(TRANSPORTS), stored, project, "us-central1", repository, bucket, live=False)
+    session = Session(AnonymousCredentials(), note)
+    options = {"api_endpoint": endpoints.storage}
+    target = _target(
+        [channel] * len(TRANSPORTS), session, project=project, region="us-central1", bucket=bucket, live=False,
+        repository=f"us-central1-docker.pkg.dev/{project}/loop",
+        storage=storage.Client(
+            project=project, credentials=AnonymousCredentials(), client_options=options, _http=session
+        ),
+        address=lambda _: endpoints.admin,
+    )  # fmt: skip
     with contextlib.suppress(exceptions.Conflict):
-        stored.create_bucket(bucket)
+        target.storage.create_bucket(bucket)
     return target
 
 
@@ -237,21 +253,23 @@ def real(project: str, region: str, credentials: Any, note: Note = nowhere) -> T
         grpc.intercept_channel(transport.create_channel(credentials=credentials), Noting(note))
         for transport in TRANSPORTS
     ]
-    stored = storage.Client(project=project, credentials=credentials)
-    repository = f"{region}-docker.pkg.dev/{project}/loop-conformance"
-    return _target(channels, stored, project, region, repository, f"{project}-loop-conformance", live=True)
+    session = Session(credentials, note)
+    return _target(
+        channels, session, project=project, region=region, bucket=f"{project}-loop-conformance", live=True,
+        repository=f"{region}-docker.pkg.dev/{project}/loop-conformance",
+        storage=storage.Client(project=project, credentials=credentials, _http=session),
+        address="https://{}".format,
+    )  # fmt: skip
 
 
-def _target(
-    channels: list[grpc.Channel], stored: storage.Client, project: str, region: str, repository: str, bucket: str,
-    *, live: bool,
-) -> Target:  # fmt: skip
+def _target(channels: list[grpc.Channel], session: Session, **fields: Any) -> Target:
     made = [transport(channel=channel) for transport, channel in zip(TRANSPORTS, channels, strict=True)]
     return Target(
-        project=project, region=region, repository=repository, bucket=bucket, storage=stored, channel=channels[0],
+        channel=channels[0],
+        session=session,
         services=run_v2.ServicesClient(transport=made[0]),
         revisions=run_v2.RevisionsClient(transport=made[1]),
         builds=cloudbuild_v1.CloudBuildClient(transport=made[2]),
         logs=LoggingServiceV2Client(transport=made[3]),
-        live=live,
-    )  # fmt: skip
+        **fields,
+    )

@@ -169,7 +169,17 @@ def test_objects_are_stored_and_read_back(target, name):
     assert bucket.blob(blob.name).download_as_bytes() == bytes(range(256)) * 4096
     assert [each.name for each in target.storage.list_blobs(target.bucket, prefix=f"{name}/")] == [blob.name]
     blob.delete()
-    with pytest.raises(exceptions.NotFound):
-        blob.download_as_bytes()
+    for once_more in (blob.download_as_bytes, blob.delete):
+        with pytest.raises(exceptions.NotFound):
+            once_more()
     with pytest.raises(exceptions.Conflict):
         target.storage.create_bucket(target.bucket)
+
+
+def test_a_bucket_is_there_or_not(target, name):
+    assert target.storage.get_bucket(target.bucket).name == target.bucket
+    nowhere = target.storage.bucket(f"{target.bucket}-{name}")
+    with pytest.raises(exceptions.NotFound):
+        target.storage.get_bucket(nowhere.name)
+    with pytest.raises(exceptions.NotFound):
+        nowhere.blob("x").upload_from_string("x")
