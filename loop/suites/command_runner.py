@@ -154,8 +154,9 @@ def _too_few(order: Order, listed: Sequence[str] | None, ids: set[str], results:
     fewer = results < len(expected or ())
     absent = len(ids) - results
     if results and (fewer or (listed is not None and absent)):
+        way_on = "; where they are gone for good, name those that are left with `list:`" if listed is None else ""
         yield _fewer(f"Suite {order.suite.name} gave results of {results} cases; {source} {len(expected or ())},"
-                     f" {absent} of them are missing.")  # fmt: skip
+                     f" {absent} of them are missing{way_on}.")  # fmt: skip
     elif results < (order.suite.minimum or 0):
         yield _fewer(f"Suite {order.suite.name} gave results of {results} cases; `minimum:` is {order.suite.minimum}.")
 

@@ -178,6 +178,7 @@ def test_listed_cases_that_give_no_result_are_not_run(project) -> None:
     assert ran.collected == [2]
     assert ran.outcomes == {"c::a": "passed", "c::b": "not run"}
     assert ran.kinds == [ProblemKind.FEWER_THAN_EXPECTED]
+    assert ran.result.problems[0].sentence.endswith("`list:` names 2, 1 of them are missing.")
     assert ran.result.expected == 2
 
 
@@ -192,6 +193,8 @@ def test_without_a_list_the_baseline_is_expected(project) -> None:
     ran = project.command(writes(A), known=("s::c::a", "s::c::b"))
     assert ran.outcomes == {"c::a": "passed", "c::b": "not run"}
     assert ran.kinds == [ProblemKind.FEWER_THAN_EXPECTED]
+    way_on = "; where they are gone for good, name those that are left with `list:`."
+    assert ran.result.problems[0].sentence.endswith(f"the baseline has 2, 1 of them are missing{way_on}")
 
 
 def test_where_as_many_cases_came_as_before_none_is_said_to_be_owed(project) -> None:
