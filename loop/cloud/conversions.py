@@ -40,7 +40,7 @@ def json_from_proto(message: Any) -> Json:
 
 def serving_from_proto(service: "ServiceProto", revision: "Revision | None", url: str) -> Serving:
     """What serves, as read back; `revision` is the one that takes all traffic, None where the split has several."""
-    labels = _own_labels(service, revision) if revision else {}
+    labels = own_labels(service, revision) if revision else {}
     return Serving(
         service=short(service.name),
         url=url,
@@ -52,10 +52,11 @@ def serving_from_proto(service: "ServiceProto", revision: "Revision | None", url
         iteration=labels.get(LABEL_ITERATION, ""),
         commit=labels.get(LABEL_COMMIT, ""),
         created=instant(revision.create_time) if revision else None,
+        generation=service.generation,
     )
 
 
-def _own_labels(service: "ServiceProto", revision: "Revision") -> dict[str, str]:
+def own_labels(service: "ServiceProto", revision: "Revision") -> dict[str, str]:
     """Labels say that a revision is ours only where its name says so too.
 
     An update that somebody else makes takes over the template's labels, and with them our word for another image.

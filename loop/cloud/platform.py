@@ -148,7 +148,7 @@ class Platform:
     def delete_revision(self, service: Service, revision: str, *, wait: Wait) -> None:
         self._revisions.delete(service, revision, wait)
 
-    def drop_tags(self, service: Service, tags: frozenset[str], *, fence: int, wait: Wait) -> None:
+    def drop_tags(self, service: Service, tags: frozenset[str], *, fence: str, wait: Wait) -> None:
         """Take tags away; revisions and split stay."""
         self._traffic.drop_tags(service, tags, fence, wait)
 

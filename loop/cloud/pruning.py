@@ -4,7 +4,7 @@ import time
 from typing import TYPE_CHECKING
 
 from loop.cloud.calls import CALL_TIMEOUT, call, ignoring, patiently
-from loop.cloud.conversions import instant, short, splits_from_proto
+from loop.cloud.conversions import instant, own_labels, short, splits_from_proto
 from loop.cloud.services import START_WITHIN, Services
 from loop.cloud.wire import Wire
 from loop.core.environment import Service
@@ -63,7 +63,7 @@ def _seen(revision: "Revision", service: "ServiceProto") -> RevisionSeen:
     return RevisionSeen(
         name=name,
         created=created,
-        run=dict(revision.labels).get(LABEL_RUN, ""),
+        run=own_labels(service, revision).get(LABEL_RUN, ""),
         serving=any(split.percent for split in mine),
         latest=short(service.latest_created_revision) == name,
         tags=tuple(split.tag for split in mine if split.tag),

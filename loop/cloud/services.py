@@ -333,15 +333,20 @@ def in_words(splits: Iterable[Split]) -> str:
     return ", ".join(f"{s.revision} {s.percent}%" for s in splits if s.percent)
 
 
-def fenced(proto: "ServiceProto", service: Service, fence: int) -> None:
-    """Refuse where a holder with a higher number wrote before us (design section 7), else leave our number."""
+def fenced(proto: "ServiceProto", service: Service, fence: str) -> None:
+    """Refuse where a later holder of our lease wrote before us (design section 7), else leave our number.
+
+    Numbers of another scope are another journal's, or another environment's: they can not be compared with ours.
+    """
     if not fence:
         return
-    other = proto.annotations.get(FENCE, "0")
-    if other.isdigit() and int(other) > fence:
+    other = proto.annotations.get(FENCE, "")
+    scope, _, number = fence.partition(":")
+    theirs, _, later = other.partition(":")
+    if theirs == scope and later.isdecimal() and int(later) > int(number):
         raise PlatformError(
-            f"another run took over {service.service}: {FENCE} is {other}, ours is {fence}",
+            f"a later run took over {service.service}: {FENCE} is {other}, ours is {fence}",
             where=service.service,
             hint="loop status",
         )
-    proto.annotations[FENCE] = str(fence)
+    proto.annotations[FENCE] = fence

@@ -60,7 +60,7 @@ class Traffic:
         self._changed(service, change, shift.fence, f"moving the traffic of {service.service}", wait)
         return self._read_back(service, to, wait)
 
-    def drop_tags(self, service: Service, tags: frozenset[str], fence: int, wait: Wait) -> None:
+    def drop_tags(self, service: Service, tags: frozenset[str], fence: str, wait: Wait) -> None:
         """Take these tags away; revisions and split stay."""
 
         def change(found: "ServiceProto") -> bool:
@@ -76,7 +76,7 @@ class Traffic:
         self._changed(service, change, fence, f"removing tags of {service.service}", wait)
 
     def _changed(
-        self, service: Service, change: "Callable[[ServiceProto], bool]", fence: int, what: str, wait: Wait
+        self, service: Service, change: "Callable[[ServiceProto], bool]", fence: str, what: str, wait: Wait
     ) -> None:
         """Read, change, send, wait; anew where somebody else changed the service between the first and the third."""
         until = time.monotonic() + CONFLICTS_WITHIN

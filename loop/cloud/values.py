@@ -38,7 +38,7 @@ class Order:
     image: str
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     labels: Mapping[str, str] = field(default_factory=dict)
-    fence: int = 0
+    fence: str = ""
     """The lease's fencing number (design section 7); 0 writes and checks none."""
     tag: str = ""
     """Of a candidate: it gets this tag and no traffic. A service's first revision takes the traffic all the same."""
@@ -57,7 +57,7 @@ class Shift:
     """Revisions of which one must take all traffic now; another split is somebody else's, and stays."""
     expected: Mapping[str, int] = field(default_factory=dict)
     """A split that may be there as well."""
-    fence: int = 0
+    fence: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

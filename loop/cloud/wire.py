@@ -27,6 +27,8 @@ class Wire:
     def __init__(self, target: PlatformTarget, endpoints: Endpoints | None) -> None:
         if target.emulated and endpoints is None:
             raise PlatformError("the emulator's endpoints are not known", where=target.endpoint, hint="loop emulator")
+        # gRPC writes notices (`Got goaway`) to stderr, into the display; it reads this when it is imported.
+        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
         self.target = target
         self.endpoints = endpoints
         self.addresses: GoogleAddresses | EmulatedAddresses
@@ -96,8 +98,6 @@ class Wire:
     def _client(self, client: Any, transport: Any) -> Any:
         """The channel of one API: insecure to a loopback endpoint, with our credentials otherwise."""
         name = client.__name__
-        # gRPC writes notices (`Got goaway`) to stderr, into the display; it reads this whenever it has one to write.
-        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
         with self._opening:
             if name not in self._clients:
                 if self.endpoints is None:
@@ -111,7 +111,9 @@ class Wire:
         import grpc
 
         assert self.endpoints is not None
-        return grpc.insecure_channel(self.endpoints.grpc, options=[("grpc.enable_http_proxy", 0)])
+        # the sizes are those that Google's clients give their own channels: a page of a log may be longer than 4 MB
+        unlimited = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+        return grpc.insecure_channel(self.endpoints.grpc, options=[("grpc.enable_http_proxy", 0), *unlimited])
 
     def close(self) -> None:
         for client in self._clients.values():

@@ -370,6 +370,8 @@ class Serving:
     iteration: str = ""
     commit: str = ""
     created: datetime | None = None
+    generation: int = 0
+    """Counts up with every change that somebody asks for; 0 in journals of earlier programs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

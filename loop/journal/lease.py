@@ -6,7 +6,9 @@ in the journal only tells others who holds it, and counts the fencing number up.
 
 import fcntl
 import getpass
+import hashlib
 import os
+import secrets
 import socket
 import threading
 import time
@@ -39,8 +41,12 @@ class Holder:
 class Lease:
     """Held from `acquire` to `release`, or until the process is gone."""
 
+    fence: str
+    """`<scope>:<number>`: within a scope, one environment of one journal, it counts up with every holder. Empty until
+    held."""
+
     def __init__(self, journal: Journal, environment: str, *, holder: str) -> None:
-        self.fence = 0
+        self.fence = ""
         self._engine = journal._engine
         self._environment = environment
         self._holder = holder
@@ -79,7 +85,7 @@ class Lease:
             return False
         return True
 
-    def _record(self) -> int:
+    def _record(self) -> str:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         values = {
             "environment": self._environment, "holder": self._holder, "host": socket.gethostname(), "pid": os.getpid(),
@@ -91,7 +97,7 @@ class Lease:
             fence = (connection.scalar(sa.select(table.c.fence).where(mine)) or 0) + 1
             connection.execute(table.delete().where(mine))
             connection.execute(table.insert().values(values | {"fence": fence}))
-        return int(fence)
+            return f"{_scope(connection, self._environment)}:{fence}"
 
     def _beat(self) -> None:
         mine = tables.leases.c.environment == self._environment
@@ -99,6 +105,16 @@ class Lease:
             now = datetime.now(UTC).isoformat(timespec="seconds")
             with self._engine.begin() as connection:
                 connection.execute(tables.leases.update().where(mine).values(heartbeat=now))
+
+
+def _scope(connection: sa.Connection, environment: str) -> str:
+    """Numbers of two journals, or of two environments, say nothing about each other."""
+    mine = tables.meta.c.key == "journal"
+    journal = connection.scalar(sa.select(tables.meta.c.value).where(mine))
+    if journal is None:
+        journal = secrets.token_hex(8)
+        connection.execute(tables.meta.insert().values(key="journal", value=journal))
+    return hashlib.sha256(f"{journal}/{environment}".encode()).hexdigest()[:12]
 
 
 def holder_of(engine: sa.Engine, environment: str) -> Holder | None:

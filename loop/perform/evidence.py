@@ -164,12 +164,20 @@ def _moved(it: IterationState, read: Mapping[str, Serving], seen: Mapping[str, S
         elif known.tag and _split_moved(known, read[service.name]):
             split = ", ".join(f"{revision} {share}%" for revision, share in shares(read[service.name].traffic).items())
             yield f"the traffic of {service.name}, which others call, went to {split} beside its candidate"
+        elif _changed(known, read[service.name]):
+            yield f"somebody changed {service.name} since it was verified; its traffic may have moved there and back"
         elif trouble := _unproven(service, known, seen[service.name]):
             yield f"{service.name} is no longer proven to serve {known.revision}: {trouble}"
 
 
 def _split_moved(known: ServiceState, now: Serving) -> bool:
     return known.found is not None and shares(known.found.traffic) != shares(now.traffic)
+
+
+def _changed(known: ServiceState, now: Serving) -> bool:
+    """Also where it is now as it was: what a call was answered by that carried no trace can not be told afterwards."""
+    verified = known.ready.serving.generation if known.ready else 0
+    return bool(verified) and now.generation != verified
 
 
 def _unproven(service: Service, known: ServiceState, seen: Seen) -> str:

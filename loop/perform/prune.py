@@ -21,7 +21,7 @@ def chosen(services: Sequence[Service], runs: Sequence[RunState], platform: Plat
         yield service, pruning(seen, keep=keep, needed=needed), len(seen)
 
 
-def prune(service: Service, what: Pruning, platform: Platform, *, fence: int, wait: Wait) -> None:
+def prune(service: Service, what: Pruning, platform: Platform, *, fence: str, wait: Wait) -> None:
     """Tags first: a revision that has one can not be deleted."""
     if what.tags:
         platform.drop_tags(service, frozenset(what.tags), fence=fence, wait=wait)

@@ -49,7 +49,7 @@ class Setting:
     platform: Callable[[], Platform]
     """Connects at the first call; Google's clients are not imported before."""
     clock: Callable[[], datetime]
-    fence: int = 0
+    fence: str = ""
     """The lease's fencing number: an update by a lower one is refused."""
 
     @property

@@ -135,16 +135,26 @@ def test_a_revision_of_that_name_that_is_not_ours_is_named_and_left_alone(platfo
 
 
 def test_a_higher_fence_is_respected_and_a_lower_one_replaced(platform):
-    order = Order(service=SERVICE, revision=ORDER.revision, image="i", labels=LABELS, fence=5)
-    refusing = platform(GetRevision=[NOT_FOUND], GetService=[service(annotations={"loop-fence": "6"})])
-    with pytest.raises(errors.PlatformError, match="another run took over web"):
+    order = Order(service=SERVICE, revision=ORDER.revision, image="i", labels=LABELS, fence="ab:5")
+    refusing = platform(GetRevision=[NOT_FOUND], GetService=[service(annotations={"loop-fence": "ab:6"})])
+    with pytest.raises(errors.PlatformError, match="a later run took over web: loop-fence is ab:6, ours is ab:5"):
         refusing.request_revision(order, wait=Waits())
+    assert replaced(platform, order, "ab:4") == "ab:5"
+
+
+@pytest.mark.parametrize("other", ["cd:9", "9", "of somebody's own"])
+def test_a_number_of_another_scope_can_not_be_compared_and_is_replaced(platform, other):
+    order = Order(service=SERVICE, revision=ORDER.revision, image="i", labels=LABELS, fence="ab:5")
+    assert replaced(platform, order, other) == "ab:5"
+
+
+def replaced(platform, order, fence):
     accepting = platform(
-        GetRevision=[NOT_FOUND], GetService=[service(annotations={"loop-fence": "4"})],
+        GetRevision=[NOT_FOUND], GetService=[service(annotations={"loop-fence": fence})],
         UpdateService=[Operation(name="operations/9")],
     )  # fmt: skip
     accepting.request_revision(order, wait=Waits())
-    assert accepting.script.requests["UpdateService"][0].service.annotations["loop-fence"] == "5"
+    return accepting.script.requests["UpdateService"][0].service.annotations["loop-fence"]
 
 
 @pytest.fixture

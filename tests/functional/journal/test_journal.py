@@ -291,14 +291,25 @@ def test_a_second_run_of_the_environment_is_refused_by_name(journal: Journal) ->
     assert held_by(journal, "staging") == ""
 
 
+def fence_of(journal: Journal, environment: str = "staging") -> str:
+    each = lease(journal, environment)
+    each.acquire()
+    each.release()
+    return each.fence
+
+
 def test_each_holder_has_a_higher_fencing_number(journal: Journal) -> None:
-    numbers = []
-    for _ in range(3):
-        each = lease(journal)
-        each.acquire()
-        numbers.append(each.fence)
-        each.release()
-    assert numbers == [1, 2, 3]
+    scopes, numbers = zip(*(fence_of(journal).split(":") for _ in range(3)), strict=True)
+    assert len(set(scopes)) == 1
+    assert numbers == ("1", "2", "3")
+
+
+def test_fencing_numbers_of_two_environments_or_journals_are_of_two_scopes(journal: Journal, tmp_path: Path) -> None:
+    elsewhere = opened("sqlite:///another.db", tmp_path)
+    fences = [fence_of(journal), fence_of(journal, "production"), fence_of(elsewhere)]
+    elsewhere.close()
+    assert {fence.partition(":")[2] for fence in fences} == {"1"}
+    assert len({fence.partition(":")[0] for fence in fences}) == 3
 
 
 def test_waiting_asks_again_until_it_is_free(journal: Journal) -> None:
@@ -336,5 +347,5 @@ def test_a_dead_holders_lease_is_free_at_once(journal: Journal, tmp_path: Path) 
     holder.stdout.close()
     mine = lease(journal)
     mine.acquire()
-    assert mine.fence == 2
+    assert mine.fence.endswith(":2")
     mine.release()

@@ -242,6 +242,26 @@ def test_answers():
         raise AssertionError("wrong")
 """
 )
+THERE_AND_BACK = (
+    MOVES
+    + """
+def give_all_to(revision):
+    def change(service):
+        service.template.revision = ""
+        service.traffic = [to(revision)]
+    somebody(change)
+
+def test_b_reaches_a():
+    answer = ask("/health")
+    if answer["answer"] == "right":
+        give_all_to(answer["revision"].rpartition("-")[0] + "-0")
+        with urllib.request.urlopen(os.environ["LOOP_URL_B"] + "/via") as through:
+            assert json.load(through)["answer"] == "wrong", "b asks a without the case's trace"
+        give_all_to(answer["revision"])
+    else:
+        raise AssertionError("wrong")
+"""
+)
 DEPLOYS = (
     MOVES
     + """
@@ -375,6 +395,8 @@ FAULTS = (
     # the stack under test
     Fault("traffic moved to an older revision mid-suite", suite(BACK.format(old=100, new=0), fixer=True), "invalid", 4,
           "contaminated", sample=True),
+    Fault("traffic moved there and back mid-suite", suite(THERE_AND_BACK, fixer=True), "invalid", 4, "contaminated",
+          sample=True),
     Fault("traffic split mid-suite", suite(BACK.format(old=50, new=50), fixer=True), "invalid", 4, "contaminated"),
     Fault("a colleague deploys mid-suite", suite(DEPLOYS), "invalid", 4, "contaminated"),
     Fault("old revision serving", app('"revision": os.environ["K_REVISION"]', '"revision": "a-00041-old"',

@@ -41,6 +41,18 @@ def test_lines_carry_time_severity_and_revision_oldest_first(ran: Any) -> None:
     assert " - 200" not in shown.stdout
 
 
+def test_more_than_fits_into_one_answer_is_read(stack: Any) -> None:
+    stack.without_fixer()
+    loud = 'print(("x" * 9000 + "\\n") * 600, flush=True)\n'
+    app = stack.read("services/a/app.py")
+    stack.write("services/a/app.py", app.replace("ANSWER =", f"{loud}ANSWER =", 1))
+    stack.commit("Loud")
+    assert stack.loop("run", "--env", "local").returncode == 1
+    shown = stack.loop("logs", "a", "-n", "700")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.count("x" * 9000) == 600
+
+
 def test_a_number_a_revision_and_the_request_log_can_be_asked_for(ran: Any) -> None:
     last = ran.loop("logs", "a", "-n", "2").stdout.splitlines()
     assert last == ran.loop("logs", "a", "--env", "local").stdout.splitlines()[-2:]

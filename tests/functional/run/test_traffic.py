@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.api_core import exceptions
 from google.cloud import run_v2
 from google.cloud.run_v2.services.revisions.transports import RevisionsGrpcTransport
 from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
@@ -23,9 +24,18 @@ class Cloud:
     """What somebody sees and does who is not loop."""
 
     services: run_v2.ServicesClient
+    revisions: run_v2.RevisionsClient
 
     def read(self, service: str) -> run_v2.Service:
         return self.services.get_service(name=SERVICES + service)
+
+    def has(self, revision: str) -> bool:
+        """By its full name."""
+        try:
+            self.revisions.get_revision(name=revision)
+        except exceptions.NotFound:
+            return False
+        return True
 
     def split(self, service: str) -> dict[str, int]:
         return {t.revision: t.percent for t in self.read(service).traffic if t.percent}
@@ -53,7 +63,10 @@ def cloud(stack: Any) -> Iterator[Cloud]:
     with emulator.attach(stack.root / ".loop" / "emulator") as attached:
         channel = grpc.insecure_channel(attached.endpoints.grpc, options=[("grpc.enable_http_proxy", 0)])
         with channel:
-            yield Cloud(run_v2.ServicesClient(transport=ServicesGrpcTransport(channel=channel)))
+            yield Cloud(
+                run_v2.ServicesClient(transport=ServicesGrpcTransport(channel=channel)),
+                run_v2.RevisionsClient(transport=RevisionsGrpcTransport(channel=channel)),
+            )
 
 
 @pytest.fixture
@@ -303,13 +316,26 @@ def test_a_fix_of_the_tests_alone_tests_the_same_candidate_again(
 def test_a_run_is_refused_where_a_later_holder_wrote_before_it(
     stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
 ) -> None:
-    assert cloud.read("a").annotations["loop-fence"].isdecimal()
-    cloud.update("a", lambda found: found.annotations.update({"loop-fence": "9999"}))
+    scope, _, number = cloud.read("a").annotations["loop-fence"].partition(":")
+    assert number.isdecimal()
+    cloud.update("a", lambda found: found.annotations.update({"loop-fence": f"{scope}:9999"}))
     changed(stack, "")
     run = stack.loop("run", "--env", "local")
     assert run.returncode == 3, run.stdout + run.stderr
-    assert "another run took over a: loop-fence is 9999" in run.stdout + run.stderr
+    assert f"a later run took over a: loop-fence is {scope}:9999" in run.stdout + run.stderr
     assert cloud.both() == before
+
+
+def test_a_journal_that_begins_anew_is_not_taken_for_one_that_was_overtaken(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    for file in (stack.root / ".loop").glob("journal.db*"):
+        file.unlink()
+    cloud.update("a", lambda found: found.annotations.update({"loop-fence": "0123456789ab:9999"}))
+    changed(stack, "")
+    run = stack.loop("run", "--env", "local")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert cloud.both() != before
 
 
 def test_old_candidates_are_pruned_and_what_serves_or_is_needed_stays(
@@ -331,6 +357,21 @@ def test_old_candidates_are_pruned_and_what_serves_or_is_needed_stays(
     assert cloud.tags("a") == {newest["tag"]: newest["revision"]}
     assert cloud.both() == before
     assert "nothing to remove" in stack.loop("prune", "--env", "local", "--keep", "1").stdout
+
+
+def test_a_revision_that_somebody_else_made_of_ours_is_not_pruned(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    env = run_v2.EnvVar(name="GREETING", value="hi")
+    cloud.update("a", lambda found: found.template.containers[0].env.append(env))
+    theirs = cloud.read("a").latest_created_revision
+    for note in ("one", "two"):
+        stack.write("services/a/note.txt", note)
+        stack.commit(note)
+        assert stack.loop("run", "--env", "local").returncode == 0
+    pruned = stack.loop("prune", "--env", "local", "--keep", "1")
+    assert next(iter(before["a"])) in pruned.stdout, "ours of the first run is old"
+    assert cloud.has(theirs)
 
 
 def test_a_run_that_another_one_followed_is_not_gone_on_with(
@@ -366,9 +407,7 @@ def test_a_split_whose_revision_is_gone_is_said_to_be_gone(
     changed(stack, "", answer="wrong")
     assert stack.loop("run", "--env", "local").returncode == 1
     (old,) = before["a"]
-    channel = cloud.services.transport.grpc_channel
-    revisions = run_v2.RevisionsClient(transport=RevisionsGrpcTransport(channel=channel))
-    revisions.delete_revision(name=f"{SERVICES}a/revisions/{old}").result(timeout=30)
+    cloud.revisions.delete_revision(name=f"{SERVICES}a/revisions/{old}").result(timeout=30)
     back = stack.loop("rollback", "--env", "local")
     assert back.returncode == 3, back.stdout + back.stderr
     assert cloud.split("b") == before["b"]
