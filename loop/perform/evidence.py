@@ -58,7 +58,10 @@ def check_serving(action: CheckServing, setting: Setting, emit: Emit) -> None:
     read = {s.name: platform.serving(s, tag=it.services[s.name].tag, wait=emit.wait) for s in it.definitions}
     serving = {name: each.revision for name, each in read.items()}
     until = time.monotonic() + state.charter.evidence.wait
-    seen = {s.name: _seen(s, marks[s.name], suite, until, setting, emit) for s in it.definitions}
+    seen = {
+        s.name: _vanished(s, it, marks[s.name], read[s.name]) or _seen(s, marks[s.name], suite, until, setting, emit)
+        for s in it.definitions
+    }
     ran = _ran(ran_file(setting, state, it.number, suite.name, suite.attempt))
     entries = [entry for each in seen.values() for entry in each.entries]
     strangers = evidence.strangers(ran or (), entries, _verified(it), _beside(it))
@@ -84,6 +87,14 @@ def _lines(
 def _marked(service: Service, it: IterationState, setting: Setting, emit: Emit) -> cloud.Mark:
     headers = identity.headers(service, setting, emit)
     return setting.platform().mark(service, it.services[service.name].url, wait=emit.wait, headers=headers)
+
+
+def _vanished(service: Service, it: IterationState, mark: cloud.Mark, now: Serving) -> Seen | None:
+    """Nothing answers under a tag that is gone, so no log will ever hold the mark: it is not waited for."""
+    tag = it.services[service.name].tag
+    if not tag or now.revision:
+        return None
+    return Seen(mark=mark, entry=None, log=_unavailable(f"the tag {tag} of {service.name} is gone"))
 
 
 def _seen(service: Service, mark: cloud.Mark, suite: SuiteState, until: float, setting: Setting, emit: Emit) -> Seen:

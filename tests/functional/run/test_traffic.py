@@ -261,33 +261,54 @@ def test_what_somebody_else_moved_since_is_named_and_left_alone(
     assert "**b** was left alone: b serves b-of-a-colleague 100%, which somebody else decided" in stack.report(2, 0)
 
 
+MEANWHILE = f"""
+import pathlib, grpc
+from google.cloud import run_v2
+from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
+
+def test_c_somebody_else_is_at_work():
+    where = pathlib.Path.cwd().parents[1] / 'emulator' / 'endpoints.json'
+    channel = grpc.insecure_channel(json.loads(where.read_text())['grpc'])
+    services = run_v2.ServicesClient(transport=ServicesGrpcTransport(channel=channel))
+    found = services.get_service(name='{SERVICES}a')
+    found.template.revision = ''
+{{}}    services.update_service(service=found).result(timeout=30)
+"""
+
+
 def test_a_colleague_who_moves_traffic_beside_a_candidate_is_named_and_not_overwritten(
     stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
 ) -> None:
     changed(stack, CANDIDATE)
     first = stack.record(1, 0)["services"]["a"]["revision"]
     assert before["a"] == {first: 100}
-    moving = (
-        "\nimport pathlib, grpc\nfrom google.cloud import run_v2\n"
-        "from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport\n"
-        "def test_c_a_colleague_splits():\n"
-        "    where = pathlib.Path.cwd().parents[1] / 'emulator' / 'endpoints.json'\n"
-        "    channel = grpc.insecure_channel(json.loads(where.read_text())['grpc'])\n"
-        "    services = run_v2.ServicesClient(transport=ServicesGrpcTransport(channel=channel))\n"
-        f"    found = services.get_service(name='{SERVICES}a')\n"
-        "    found.template.revision = ''\n"
+    splits = (
         "    new = next(t.revision for t in found.traffic if t.tag)\n"
         "    found.traffic = [run_v2.TrafficTarget(type_=2, revision=r, percent=50, tag=t)"
         f" for r, t in (('{first}', ''), (new, next(t.tag for t in found.traffic if t.tag)))]\n"
-        "    services.update_service(service=found).result(timeout=30)\n"
     )
-    stack.write("tests/test_smoke.py", stack.read("tests/test_smoke.py") + moving)
+    stack.write("tests/test_smoke.py", stack.read("tests/test_smoke.py") + MEANWHILE.format(splits))
     stack.commit("A colleague splits the traffic meanwhile")
     run = stack.loop("run", "--env", "local")
     assert run.returncode == 4, run.stdout + run.stderr
     assert [p["kind"] for p in stack.record(2, 0)["judgement"]["problems"]] == ["contaminated"]
     assert "went to" in stack.report(2, 0)
     assert sorted(cloud.split("a").values()) == [50, 50]
+
+
+def test_a_tag_that_somebody_took_away_is_named_and_not_waited_for(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    changed(stack, f"{CANDIDATE}evidence: {{wait: 10m}}\n")
+    drops = "    found.traffic = [t for t in found.traffic if not t.tag]\n"
+    stack.write("tests/test_smoke.py", stack.read("tests/test_smoke.py") + MEANWHILE.format(drops))
+    stack.commit("A colleague tidies up meanwhile")
+    run = stack.loop("run", "--env", "local")  # 240 s are allowed to it, ten minutes to a log
+    assert run.returncode == 4, run.stdout + run.stderr
+    tag = stack.record(2, 0)["services"]["a"]["tag"]
+    assert f"behind the tag {tag} of a is nothing" in stack.report(2, 0)
+    assert f"the tag {tag} of a is gone" in stack.report(2, 0)
+    assert cloud.both() == before
 
 
 def test_a_fix_of_the_tests_alone_tests_the_same_candidate_again(
