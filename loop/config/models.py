@@ -119,7 +119,11 @@ class Suite(Model):
     timeout: Duration = written("30m", "Time after which the runner is stopped; finished cases are kept.")
     priority: Whole = Field(100, description="Smaller runs first; equal ones in the file's order.")
     gate: Gate | None = Field(None, description="What the suite must reach for the iteration to pass.")
-    exercises: Texts = Field((), description="Services of which the suite must have reached one; else invalid.")
+    exercises: Texts = Field(
+        (),
+        description="Services of which the suite must have reached one, and each of them that is tested as a "
+        "candidate; else invalid.",
+    )
     trace: Switch = Field(True, description="Give each case a trace id that its requests carry.")
     retry_failed: Whole = Field(0, ge=0, description="Further attempts for failed cases; every attempt is recorded.")
 

@@ -6,8 +6,9 @@ from loop.console.text import blocks, cut, cut_left, table, wrapped
 from loop.core.actions import Ending
 from loop.core.figures import missed
 from loop.core.loglines import of_case, words
-from loop.core.model import Failing
+from loop.core.model import Failing, Verdict
 from loop.core.state import IterationState, RunState
+from loop.core.traffic import unasked_words
 from loop.core.wording import (
     ACCEPT,
     Row,
@@ -33,8 +34,8 @@ _WRITTEN = 3
 def summary(state: RunState, report: str | None, *, width: int = 80) -> str:
     """Ends with a newline; its last line is the report's path where there is one."""
     told = (
-        _table, _ending, _not_passed, _targets, lambda state, width: _weak(state, report, width), _trouble, _hooks,
-        _left_behind,
+        _table, _ending, _unasked, _not_passed, _targets, lambda state, width: _weak(state, report, width), _trouble,
+        _hooks, _left_behind,
     )  # fmt: skip
     paragraphs = [list(tell(state, width)) for tell in told]
     return blocks(*paragraphs, list(_next(state)), [report] if report else [])
@@ -57,6 +58,17 @@ def _ending(state: RunState, width: int) -> Iterator[str]:
         yield from wrapped(f"{state.name}{emulated}: paused - {sentence(state.paused.message + where)}", width)
     else:
         yield from wrapped(f"{state.name}{emulated}: {'interrupted' if state.interrupted else 'not ended'}.", width)
+
+
+def _unasked(state: RunState, width: int) -> Iterator[str]:
+    """Of a confirmation, of what it confirms: that is what takes the traffic."""
+    iteration = last_judged(state)
+    if iteration is None or iteration.judgement is None or iteration.judgement.verdict is Verdict.INVALID:
+        return
+    tested = iteration if iteration.confirms is None else state.iteration(iteration.confirms)
+    words = unasked_words(tested)
+    if words and not (state.ended and words in state.ended.sentence):
+        yield from wrapped(f"{tested.title}: {words}", width)
 
 
 def last_judged(state: RunState) -> IterationState | None:

@@ -31,7 +31,15 @@ from loop.core.environment import Hook, Service
 from loop.core.model import Judgement, ProblemKind, Verdict
 from loop.core.state import IterationState, RunState
 from loop.core.stopping import invalid_in_a_row, no_progress, oscillating, undeployed_in_a_row
-from loop.core.traffic import confirmation_due, pairs, promotable, promotion_due, restoration_due, unconfirmed
+from loop.core.traffic import (
+    confirmation_due,
+    pairs,
+    promotable,
+    promotion_due,
+    restoration_due,
+    unasked_words,
+    unconfirmed,
+)
 
 
 def decide(state: RunState) -> tuple[Action, ...]:
@@ -209,7 +217,8 @@ def _met(state: RunState, it: IterationState) -> EndRun | None:
 def _unpromoted(state: RunState, it: IterationState) -> str:
     apart = ", ".join(f"{p.caller} with {p.called}" for p in pairs(it))
     untested = f"; not tested together: {apart}" if apart else ""
-    return f"the candidates passed{untested}; they take traffic with: loop promote {state.name}"
+    unasked = f"; {words}" if (words := unasked_words(it)) else ""
+    return f"the candidates passed{untested}{unasked}; they take traffic with: loop promote {state.name}"
 
 
 def _all_passed(judgement: Judgement) -> bool:

@@ -263,16 +263,34 @@ def strangers(
     )
 
 
-def problem(suite: Suite, evidence: SuiteEvidence | None) -> Problem | None:
-    """A suite that has to exercise services and is not known to have reached any of them can not be believed."""
-    if not suite.exercises or (evidence and any(evidence.reached(name) for name in suite.exercises)):
+def problem(suite: Suite, evidence: SuiteEvidence | None, candidates: Collection[str] = ()) -> Problem | None:
+    """A suite that has to exercise services and is not known to have reached any of them can not be believed. What is
+    tested as a candidate has to be reached itself: a pass would give it the traffic of all users."""
+    missed = [name for name in suite.exercises if not (evidence and evidence.reached(name))]
+    untested = [name for name in missed if name in candidates]
+    if untested:
+        return _unreached(suite, untested, f"the {of_candidates(untested)}", evidence)
+    if not suite.exercises or len(missed) < len(suite.exercises):
         return None
-    named = ", ".join(suite.exercises)
-    logs = {name: evidence.services.get(name) if evidence else None for name in suite.exercises}
-    unread = {name: log for name, log in logs.items() if log is None or log.status is LogStatus.UNAVAILABLE}
+    return _unreached(suite, missed, ", ".join(missed), evidence)
+
+
+def of_candidates(names: Sequence[str]) -> str:
+    return f"candidate{'s' if len(names) > 1 else ''} of {', '.join(names)}"
+
+
+def _unreached(suite: Suite, names: Sequence[str], said: str, evidence: SuiteEvidence | None) -> Problem:
+    logs = [evidence.services.get(name) if evidence else None for name in names]
+    unread = [log for log in logs if log is None or log.status is LogStatus.UNAVAILABLE]
     if unread:
-        why = next((log.reason for log in unread.values() if log and log.reason), "its request log was not read")
-        sentence = f"suite {suite.name}: whether it reached {named} is not known ({why})"
+        why = next((log.reason for log in unread if log and log.reason), "its request log was not read")
+        sentence = f"suite {suite.name}: whether it reached {said} is not known ({why})"
     else:
-        sentence = f"suite {suite.name} sent no request to {named}, which it has to exercise"
+        sentence = f"suite {suite.name} sent no request to {said}, which it has to exercise"
     return Problem(kind=ProblemKind.NO_EVIDENCE, sentence=sentence)
+
+
+def unasked(service: str, found: Iterable[SuiteEvidence | None]) -> bool:
+    """None of the suites sent it a request; known only where each suite's part of its log was read to the end."""
+    logs = [evidence.services.get(service) if evidence else None for evidence in found]
+    return bool(logs) and all(log and log.status is LogStatus.READ and not log.requests for log in logs)

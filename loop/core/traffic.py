@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from loop.core import evidence
 from loop.core.environment import Charter, OnFailure, Promotion, Service, Strategy
 from loop.core.model import Serving, Split, Verdict
 from loop.core.names import revision_name
@@ -27,6 +28,18 @@ class Pair:
 def candidates(it: IterationState) -> tuple[Service, ...]:
     """The services that an iteration tested behind a tag; what others depend on comes first."""
     return tuple(s for s in in_order(it.definitions) if it.services[s.name].tag)
+
+
+def unasked(it: IterationState) -> tuple[str, ...]:
+    """The candidates that no suite sent a request: its verdict says nothing of them."""
+    found = [suite.evidence for suite in it.suites.values()]
+    return tuple(s.name for s in candidates(it) if evidence.unasked(s.name, found))
+
+
+def unasked_words(it: IterationState) -> str:
+    """`no request reached the candidate of a`; empty where each was asked, or that is not known."""
+    names = unasked(it)
+    return f"no request reached the {evidence.of_candidates(names)}" if names else ""
 
 
 def in_order(services: Iterable[Service]) -> tuple[Service, ...]:

@@ -9,6 +9,7 @@ from loop.core.environment import Suite
 from loop.core.events import IterationJudged
 from loop.core.model import Judgement, Problem, ProblemKind
 from loop.core.state import IterationState
+from loop.core.traffic import candidates
 from loop.core.verdict import Trial, deploy_failed, hook_failed
 from loop.core.verdict import judge as judged
 from loop.core.wording import open_operations
@@ -59,11 +60,12 @@ def _problems(it: IterationState, suites: Sequence[Suite]) -> Iterator[Problem]:
     for suite in it.suites.values():
         for moved in suite.moved:
             yield Problem(kind=ProblemKind.CONTAMINATED, sentence=f"while {suite.name} ran: {moved}")
+    tagged = {service.name for service in candidates(it)}
     for wanted in suites:
         seen = it.suites[wanted.name]
         # what went wrong in the suite itself explains why it asked nothing
         if seen.checked and not (seen.result and seen.result.problems):
-            yield from filter(None, [evidence.problem(wanted, seen.evidence)])
+            yield from filter(None, [evidence.problem(wanted, seen.evidence, tagged)])
 
 
 def _before_the_suites(it: IterationState) -> Iterator[Problem]:

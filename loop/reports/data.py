@@ -8,7 +8,7 @@ from typing import Any
 
 from loop.core.model import Case, Rate
 from loop.core.state import IterationState, RunState, ServiceState, SuiteState
-from loop.core.traffic import pairs
+from loop.core.traffic import pairs, unasked
 from loop.core.wording import open_operations, read_last, rows
 from loop.reports.subject import Subject
 
@@ -99,6 +99,7 @@ def _traffic(subject: Subject) -> dict[str, Any]:
         "rule": plain(subject.state.charter.traffic),
         "confirms": iteration.confirms,
         "pairs": plain(pairs(iteration)),
+        "unasked": list(unasked(iteration)),
         "promotion": plain(iteration.promotion),
         "undone": plain(iteration.undone),
         "restorations": plain(iteration.restorations),

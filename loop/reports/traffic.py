@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from loop.core.events import PromotionUndone, ServicesRestored
 from loop.core.state import IterationState
-from loop.core.traffic import Pair, candidates, made, pairs, shares
+from loop.core.traffic import Pair, candidates, made, pairs, shares, unasked_words
 from loop.core.wording import sentence, split_words
 from loop.reports.document import Block, Bullet, Bullets, Code, Line, Paragraph, Strong, line
 from loop.reports.subject import Subject
@@ -23,6 +23,9 @@ def _told(subject: Subject, iteration: IterationState) -> Iterator[Bullet]:
     if chosen:
         names = ", ".join(s.name for s in chosen)
         yield Bullet(line(f"Tested behind a tag, without traffic: {names}"))
+        if words := unasked_words(iteration):
+            no = "no request"
+            yield Bullet(line(Strong(no.capitalize()), words.removeprefix(no), ": no case says what it answers"))
     if iteration.confirms is not None:
         yield Bullet(
             line(f"Confirms the promotion after iteration {iteration.confirms}: the same commit, where it serves")

@@ -336,6 +336,35 @@ def rewritten(stack: Any) -> None:
     stack.configure("suites:\n", f"suites:\n  first: {{pytest: first, python: {sys.executable}, priority: 1}}\n")
 
 
+def candidates(extra: str = "") -> Callable[[Any], None]:
+    """Both services are tested as candidates. The only case asks b, which calls the a that serves: a's candidate, which
+    answers wrongly, is asked by nobody."""
+
+    def prepare(stack: Any) -> None:
+        stack.write("tests/test_smoke.py", VIA_B)
+        stack.configure("timeout: 60s", f"timeout: 60s{extra}")
+        stack.write("services/b/note.txt", "another build\n")
+        stack.write("services/a/answer.txt", "wrong\n")
+        more = "traffic: {strategy: candidate, promote: manual}\n"
+        stack.write("configs/local.yaml", stack.read("configs/local.yaml") + more)
+
+    return green_before(prepare)
+
+
+VIA_B = """
+import json, os, urllib.request
+
+def test_a_is_right():
+    with urllib.request.urlopen(os.environ["LOOP_URL_B"] + "/via") as answer:
+        assert json.load(answer)["answer"] == "right"
+
+def test_b_answers():
+    with urllib.request.urlopen(os.environ["LOOP_URL_B"] + "/health") as answer:
+        assert json.load(answer)["status"] == "ok"
+
+def test_a_answers(): pass
+def test_b_reaches_a(): pass
+"""
 OVERWRITES = "echo 'def is_right(answer): pass' > tests/helpers.py"
 
 
@@ -417,6 +446,10 @@ FAULTS = (
           4, "dependency not reachable"),
     Fault("mock fallback, no request", configured("timeout: 60s", "timeout: 60s, exercises: [a]", suite(
           "import time\ndef test_a(): time.sleep(0.01)\n")), "invalid", 4, "no evidence of a request", sample=True),
+    Fault("candidate that no request reached", candidates(", exercises: [a, b]"), "invalid", 4,
+          "no evidence of a request", sample=True),
+    Fault("candidate that no request reached, undeclared", candidates(), "passed", 0,
+          "**No request** reached the candidate of a", sample=True),
     # green by another way than the product
     Fault("test deleted by the fix", fixing("tests/test_smoke.py", LAST_CASE, "def is_right():"), "failed", 1,
           "1 case weakened", sample=True),

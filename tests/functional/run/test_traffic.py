@@ -211,6 +211,21 @@ def test_a_manual_promotion_waits_for_its_command(stack: Any, cloud: Cloud, befo
     assert (again.returncode, "promoted already" in again.stderr) == (2, True), again.stderr
 
 
+def test_a_candidate_that_nobody_asked_is_named_where_its_promotion_is_decided(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    only_b = stack.read("tests/test_smoke.py").replace('ask("A", "/health")', 'ask("B", "/via")')
+    changed(stack, "traffic: {strategy: candidate, promote: manual}\n", answer="wrong", cases=only_b)
+    run = stack.loop("run", "--env", "local", env={"COLUMNS": "300"})
+    assert run.returncode == 0, run.stdout + run.stderr
+    said = "no request reached the candidate of a"
+    assert f"not tested together: b with a; {said}; they take traffic with: loop promote local-2" in run.stdout
+    promoted = stack.loop("promote", "local-2")
+    assert promoted.returncode == 1, promoted.stdout + promoted.stderr
+    assert f"Initial: {said}\n" in promoted.stdout
+    assert cloud.both() == before
+
+
 def test_a_red_run_puts_back_what_it_found_where_that_is_wanted(
     stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
 ) -> None:

@@ -20,6 +20,7 @@ from loop.core.evidence import (
     problem,
     strangers,
     suite_evidence,
+    unasked,
 )
 from loop.core.model import Outcome, ProblemKind
 
@@ -144,6 +145,38 @@ def test_a_suite_that_is_not_known_to_have_reached_any_is_not(evidence: SuiteEvi
     assert found is not None
     assert found.kind is ProblemKind.NO_EVIDENCE
     assert said in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("candidates", "said"),
+    [
+        ({"web"}, "suite s sent no request to the candidate of web, which it has to exercise"),
+        ({"api", "web"}, "suite s sent no request to the candidate of web, which it has to exercise"),
+        ({"api"}, ""),
+        ({"other"}, ""),
+    ],
+)
+def test_a_candidate_that_a_suite_has_to_exercise_is_asked_itself(candidates: set[str], said: str) -> None:
+    found = problem(SUITE, of([ran("a", trace="aa")], [asked(0.5, "aa")], BOTH), candidates)
+    assert (found.sentence if found else "") == said
+
+
+def test_whether_a_candidate_was_asked_is_not_known_where_its_log_was_not_read() -> None:
+    partly = of([ran("a", trace="aa")], [asked(0.5, "aa")], READ | {"web": UNREAD["api"]})
+    found = problem(SUITE, partly, {"web"})
+    assert found
+    assert found.sentence == "suite s: whether it reached the candidate of web is not known (the log is late)"
+    assert not unasked("web", [partly])
+    assert not unasked("web", [None])
+    assert not unasked("web", [])
+
+
+def test_a_service_is_unasked_where_no_suite_sent_it_a_request() -> None:
+    first = of([ran("a", trace="aa")], [asked(0.5, "aa")], BOTH)
+    second = of([ran("a", trace="aa")], [asked(0.5, "aa", service="web")], BOTH)
+    assert unasked("web", [first])
+    assert not unasked("web", [first, second])
+    assert not unasked("api", [first, second])
 
 
 def test_a_strangers_request_is_none_of_a_suite_whose_requests_carry_traces() -> None:
