@@ -12,6 +12,7 @@ from loop.config import traffic
 from loop.config.document import Located
 from loop.config.problems import Path, Problem, did_you_mean
 from loop.config.service_checks import service_problems, unpinned
+from loop.config.suite_variables import suite_variables
 from loop.config.values import CLOUD_RUN_NAME
 from loop.core.names import SERVICE_LIMIT
 
@@ -201,6 +202,7 @@ def _suites(root: Located) -> Iterator[Problem]:
         path = ("suites", name)
         yield from _one_of(suite, path, "pytest", "command")
         yield from _references(root, suite, path, "exercises")
+        yield from suite_variables(suite, path)
         if "command" in suite.keys and "junit" not in suite.keys:
             sentence = "needs junit:, the glob of the result files that the command writes"
             yield Problem(suite.keys["command"].place, (*path, "command"), sentence)

@@ -107,8 +107,8 @@ class Suite(Model):
     env: Variables = Field(
         default_factory=dict,
         description="Environment variables beside LOOP_URL_<SERVICE>, LOOP_TOKEN_<SERVICE>, LOOP_TOKEN_URL, "
-        "LOOP_RUN, LOOP_ITERATION. Of the caller's shell PYTEST_ADDOPTS, PYTEST_PLUGINS and LOOP_* are left out "
-        "(LOOP_EMULATOR_* stays).",
+        "LOOP_RUN, LOOP_ITERATION, which it can not override. Of the caller's shell PYTEST_ADDOPTS, PYTEST_PLUGINS "
+        "and LOOP_* are left out (LOOP_EMULATOR_* stays).",
     )
     setup: Words | None = Field(None, description="Shell command that runs first, once per iteration.")
     list_: Words | None = Field(

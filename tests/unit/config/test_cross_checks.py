@@ -134,6 +134,25 @@ def test_suites(only: Any, suite: str, sentences: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "LOOP_URL_WEB", "LOOP_URL_ELSEWHERE", "LOOP_TOKEN_WEB", "LOOP_TOKEN_URL", "LOOP_RUN", "LOOP_ITERATION",
+        "LOOP_TRACE_SEED", "LOOP_TRACE", "LOOP_ONLY", "LOOP_RECORD", "LOOP_VERDICT",
+    ],
+)  # fmt: skip
+def test_a_suite_can_not_set_what_loop_gives_it(only: Any, name: str) -> None:
+    text = HEAD + SERVICES + f"suites:\n  s:\n    pytest: tests\n    env:\n      {name}: '${{services.web.url}}'\n"
+    (sentence,) = said(only, text)
+    assert sentence.startswith(f"7: suites.s.env.{name}: is set by loop itself")
+
+
+@pytest.mark.parametrize("name", ["LOOP_EMULATOR_CACHE", "LOOP_COLOUR", "LOOPS", "URL_WEB"])
+def test_a_suite_may_set_every_other_name(only: Any, name: str) -> None:
+    text = HEAD + SERVICES + f"suites: {{s: {{pytest: tests, env: {{{name}: x}}}}}}\n"
+    assert only(text).load().charter.suites[0].env == {name: "x"}
+
+
+@pytest.mark.parametrize(
     ("more", "sentences"),
     [
         ("dependencies: {d: {}}", ["4: dependencies.d: needs http:, tcp:, postgres: or redis:"]),
