@@ -1,7 +1,8 @@
 """Iteration n against n-1 and against the baseline: by case ids and causes, never by counts alone. Pure."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import NamedTuple
 
 from loop.core.model import PASSING, UNCOUNTED, Case, ChangeKind, Comparison, Credit, Fixed, Judgement, Outcome
@@ -34,6 +35,8 @@ class Earlier:
     cases: Mapping[str, Standing]
     product_changed: bool = False
     """A service serves another revision now than it did then."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Suite -> digest of its test sources."""
     decisive: frozenset[ChangeKind] = frozenset()
     """Kinds of what changed since then and can decide any case (`testside.decisive`); `config`: how suites run."""
 
@@ -46,10 +49,20 @@ class Earlier:
         """As if the other suites had never been there."""
         weakened = tuple(case_id for case_id in self.judgement.weakened if suite_of(case_id) in suites)
         cases = {case_id: case for case_id, case in self.cases.items() if suite_of(case_id) in suites}
-        return replace(self, judgement=replace(self.judgement, weakened=weakened), cases=cases)
+        sources = {suite: digest for suite, digest in self.sources.items() if suite in suites}
+        together = together_digest(sources) if self.sources else self.judgement.sources_digest
+        judgement = replace(self.judgement, weakened=weakened, sources_digest=together)
+        return replace(self, judgement=judgement, cases=cases, sources=sources)
 
     def of(self, suites: Collection[str]) -> list[str]:
         return [case_id for case_id in self.cases if suite_of(case_id) in suites]
+
+
+def together_digest(parts: Mapping[str, str]) -> str:
+    """One digest of all suites' digests; empty unless each suite has one, so that unknown never reads as changed."""
+    if not parts or not all(parts.values()):
+        return ""
+    return sha256("\n".join(f"{name} {digest}" for name, digest in sorted(parts.items())).encode()).hexdigest()
 
 
 def suite_of(case_id: str) -> str:

@@ -202,7 +202,8 @@ def _met(state: RunState, it: IterationState) -> EndRun | None:
     if judgement.goal_met and promotable(it):
         return EndRun(ending=Ending.UNPROMOTED, sentence=_unpromoted(state, it))
     if judgement.goal_met:
-        known = sum(1 for f in judgement.failing if f.known)
+        promoted = state.iteration(it.confirms).judgement if it.confirms is not None else None
+        known = len({f.id for each in (judgement, promoted) if each for f in each.failing if f.known})
         if known:
             return EndRun(ending=Ending.GOAL_MET_KNOWN, sentence=f"met but for {_count(known, 'known issue')}")
         return EndRun(ending=Ending.GOAL_MET, sentence=judgement.rule)

@@ -3,7 +3,7 @@
 The goal is met by a complete run whose rate reaches it, whose gates are met, and in which no case was weakened.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -33,6 +33,26 @@ def decided(judgement: Judgement, charter: Charter, *, partial: bool) -> Judgeme
         reasons=tuple(reasons),
         goal_met=not unmet,
     )
+
+
+def confirmed(judgement: Judgement, promoted: Judgement | None) -> Judgement:
+    """A confirmation of fewer suites meets the goal with the figures that it confirms, and says by what."""
+    if promoted is None or not _confirms(judgement, promoted):
+        return judgement
+    by = ", ".join(f"{s.suite} {s.raw or 'without a rate'}" for s in judgement.suites)
+    rule = f"{promoted.rule}, confirmed by {by}"
+    return replace(judgement, rule=rule, reasons=(rule,))
+
+
+def meeting(judged: Sequence[Judgement]) -> Judgement:
+    """The last of a run's judgements; of a confirmation of fewer suites that met the goal, the one that it confirms."""
+    last = judged[-1]
+    return judged[-2] if len(judged) > 1 and _confirms(last, judged[-2]) else last
+
+
+def _confirms(judgement: Judgement, before: Judgement) -> bool:
+    """Every other iteration of a run has the same suites."""
+    return judgement.goal_met and len(judgement.suites) < len(before.suites)
 
 
 def known_failing(judgement: Judgement) -> int:

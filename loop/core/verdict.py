@@ -8,12 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from hashlib import sha256
 
 from loop.core import validity
-from loop.core.compare import Earlier, Standing, cause, compare, suite_of
+from loop.core.compare import Earlier, Standing, cause, compare, suite_of, together_digest
 from loop.core.environment import Capability, Charter, Gate, Goal, KnownIssues, RateKind
-from loop.core.goal import decided, meets, rule_text
+from loop.core.goal import confirmed, decided, meets, rule_text
 from loop.core.known import KnownList, remarks
 from loop.core.model import (
     CapabilityJudged,
@@ -48,6 +47,8 @@ class Trial:
     """`--suite`; empty means all. A partial run never meets the goal."""
     confirming: tuple[str, ...] = ()
     """The suites of a confirmation: all that it wants, so that it may meet the goal with fewer than the run has."""
+    confirms: Judgement | None = None
+    """Of the iteration whose promotion a confirmation is to confirm."""
     problems: tuple[Problem, ...] = ()
     """From elsewhere: contaminated, not verified, dependency, operation open."""
 
@@ -81,7 +82,7 @@ def judge(charter: Charter, trial: Trial, history: History, *, today: date) -> J
         return _invalid(judgement, problems)
     judgement = _compared(judgement, trial, history, tallies)
     judgement = replace(judgement, notes=_notes(known, tallies, trial))
-    return decided(judgement, charter, partial=bool(trial.selected))
+    return confirmed(decided(judgement, charter, partial=bool(trial.selected)), trial.confirms)
 
 
 def deploy_failed(charter: Charter, reasons: Sequence[str], *, previous: Judgement | None = None) -> Judgement:
@@ -175,21 +176,14 @@ def _measured(charter: Charter, tallies: Sequence[Tally]) -> Judgement:
         suites=tuple(_suite(t) for t in tallies),
         capabilities=tuple(_capability(capability, tallies) for capability in charter.capabilities),
         goal=rule_text(charter.goal.pass_rate, charter.goal.of),
-        cases_digest=_digest({name: result.cases_digest for name, result in results.items()}),
-        sources_digest=_digest({name: result.sources_digest for name, result in results.items()}),
+        cases_digest=together_digest({name: result.cases_digest for name, result in results.items()}),
+        sources_digest=together_digest({name: result.sources_digest for name, result in results.items()}),
     )
 
 
 def _counts(tallies: Sequence[Tally]) -> dict[Outcome, int]:
     numbers = {outcome: sum(t.counts.get(outcome, 0) for t in tallies) for outcome in Outcome}
     return {outcome: number for outcome, number in numbers.items() if number}
-
-
-def _digest(parts: Mapping[str, str]) -> str:
-    """One digest of all suites' digests; empty unless each suite has one, so that unknown never reads as changed."""
-    if not parts or not all(parts.values()):
-        return ""
-    return sha256("\n".join(f"{name} {digest}" for name, digest in sorted(parts.items())).encode()).hexdigest()
 
 
 def _suite(tally: Tally) -> SuiteJudged:
@@ -238,7 +232,9 @@ def _compared(judgement: Judgement, trial: Trial, history: History, tallies: Seq
     def against(earlier: Earlier | None) -> Comparison | None:
         if earlier is None:
             return None
-        return compare(earlier, now, suites=suites, sources_digest=judgement.sources_digest)
+        both = {n: r.sources_digest for n, r in trial.results.items() if n in earlier.sources and n in suites}
+        digest = together_digest(both) if earlier.sources else judgement.sources_digest
+        return compare(earlier.only(suites), now, suites=suites, sources_digest=digest)
 
     before = against(history.previous)
     baseline = before if history.baseline is history.previous else against(history.baseline)

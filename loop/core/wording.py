@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from loop.core.actions import Ending
+from loop.core.goal import meeting
 from loop.core.model import Fixed, Judgement, Outcome, Rate, Serving, Split, TrendRow, Verdict
 from loop.core.state import IterationState, RunState, ServiceState
 
@@ -180,7 +181,7 @@ class RunRow:
     iterations: int
     """How many there are, Initial included."""
     verdict: Verdict | None
-    """Of the last judged iteration; None when none was judged."""
+    """Of the last judged iteration, or the one that it confirms (`goal.meeting`); None when none was judged."""
     rate: Rate | None
     """None where none may be said."""
     standing: str
@@ -197,7 +198,7 @@ class RunRow:
 
 def run_row(state: RunState) -> RunRow:
     judged = [i.judgement for i in state.iterations if i.judgement]
-    last = judged[-1] if judged else None
+    last = meeting(judged) if judged else None
     written = [i.report for i in state.iterations if i.report]
     return RunRow(
         environment=state.environment,

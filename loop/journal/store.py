@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from loop.core import events
 from loop.core.events import Event, IterationJudged, RollbackRequested, RunEnded, RunStarted
 from loop.core.fold import begin, evolve
+from loop.core.goal import meeting
 from loop.core.model import Case, TrendRow
 from loop.core.state import RunState
 from loop.errors import JournalError, JournalNewer
@@ -184,7 +185,8 @@ class Journal:
             return None
         endings = [ended[-1].ending.value] if ended else []
         endings += ["rolled back"] if isinstance(seen[-1], RollbackRequested) else []
-        last = judged[-1]
+        met = meeting([e.judgement for e in judged])
+        last = next(e for e in reversed(judged) if e.judgement is met)
         return TrendRow(
             run=run.name, iteration=last.iteration, at=last.at, verdict=last.judgement.verdict,
             rate=last.judgement.raw, ending=", ".join(endings),

@@ -2,11 +2,12 @@
 
 import posixpath
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from loop import source
 from loop.core.compare import Earlier, Standing, standings, suite_of
-from loop.core.environment import Charter, Suite
+from loop.core.environment import Suite
 from loop.core.model import UNCOUNTED, Case, ChangeKind, Outcome
 from loop.core.state import IterationState, RunState
 from loop.core.stopping import comparable
@@ -26,23 +27,34 @@ def history(state: RunState, it: IterationState, cases: Rows, setting: Setting, 
     """`cases`: those of `it`."""
     before = [i for i in state.iterations[: it.number] if i.judgement and comparable(i.judgement)]
 
-    def earlier(label: str, then: IterationState, run: Run, charter: Charter) -> Earlier:
-        rows = cases_of(then, emit.journal, run)
+    def earlier(label: str, then: IterationState, run: Run, of: RunState) -> Earlier:
+        stands = _stands(then, of)
+        rows = {name: found for each in stands for name, found in cases_of(each, emit.journal, run).items()}
         collected = {case.file for found in (rows, cases) for suite in found.values() for case in suite}
-        beside = testside.decisive(then, charter, it, state.charter, collected, setting)
-        return _earlier(label, then, it, rows, beside)
+        beside = testside.decisive(then, of.charter, it, state.charter, collected, setting)
+        return replace(_earlier(label, then, it, rows, beside), sources=_sources(stands))
 
-    previous = earlier(f"iteration {before[-1].number}", before[-1], emit.run, state.charter) if before else None
+    previous = earlier(f"iteration {before[-1].number}", before[-1], emit.run, state) if before else None
     found = _baseline_iteration(state, emit)
     baseline, note = None, ""
     if found:
         run, then = found
-        before_it = earlier(f"{run.name} {then.title.lower()}", then, run, emit.journal.state(run).charter)
+        before_it = earlier(f"{run.name} {then.title.lower()}", then, run, emit.journal.state(run))
         baseline, note = _held(before_it, run, then, state)
     references = [(found[1], baseline)] if found and baseline else []
     references += [(before[-1], previous)] if previous else []
     accepted = _accepted(references, emit.journal.acceptances(state.environment))
     return History(previous=previous, baseline=baseline, accepted=accepted, note=note)
+
+
+def _stands(then: IterationState, of: RunState) -> tuple[IterationState, ...]:
+    """What a confirmation of fewer suites did not run stands as in the iteration that it confirms."""
+    return (then,) if then.confirms is None else (of.iteration(then.confirms), then)
+
+
+def _sources(stands: Sequence[IterationState]) -> dict[str, str]:
+    ran = [(name, suite.result) for each in stands for name, suite in each.suites.items()]
+    return {name: result.sources_digest for name, result in ran if result}
 
 
 def unknown_runs(reports: Path, state: RunState, emit: Emit) -> str:
@@ -91,7 +103,7 @@ def cases_of(it: IterationState, journal: Journal, run: Run) -> dict[str, list[C
 
 def known_cases(suite: Suite, state: RunState, emit: Emit) -> tuple[str, ...] | None:
     """The ids that the suite's last comparable iteration had results of; None where there is none."""
-    found = [i for i in state.iterations if i.judgement and comparable(i.judgement)]
+    found = [i for i in state.iterations if i.judgement and comparable(i.judgement) and suite.name in i.suites]
     if found:
         return _ids(found[-1], suite, emit.journal, emit.run)
     baseline = _baseline_iteration(state, emit)

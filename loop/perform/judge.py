@@ -43,6 +43,7 @@ def _tested(it: IterationState, setting: Setting, emit: Emit) -> Judgement:
         selected=state.selected,
         problems=tuple(_problems(it, state.suites_of(it))),
         confirming=tuple(it.suites) if it.confirms is not None else (),
+        confirms=state.iteration(it.confirms).judgement if it.confirms is not None else None,
     )
     against = history(state, it, trial.cases, setting, emit)
     judgement = judged(state.charter, trial, against, today=setting.clock().date())

@@ -2,6 +2,7 @@
 asked of the platform with Google's own client.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -224,6 +225,62 @@ def test_a_candidate_that_nobody_asked_is_named_where_its_promotion_is_decided(
     assert promoted.returncode == 1, promoted.stdout + promoted.stderr
     assert f"Initial: {said}\n" in promoted.stdout
     assert cloud.both() == before
+
+
+FAST = """
+import json, os, urllib.request
+
+def test_b_reaches_what_is_right():
+    with urllib.request.urlopen(os.environ["LOOP_URL_B"] + "/via") as answer:
+        assert json.load(answer)["answer"] == "right"
+"""
+SKIPS = """
+import pathlib, subprocess, sys
+file, answer = pathlib.Path("slow/test_slow.py"), pathlib.Path("services/a/answer.txt")
+if "skip" in file.read_text(): sys.exit(3)
+file.write_text("import pytest\\n" + file.read_text().replace("def test_two", "@pytest.mark.skip\\ndef test_two"))
+answer.write_text("right\\n")
+subprocess.run(["git", "commit", "-qam", "Answer rightly"], check=True)
+"""
+
+
+def of_fewer_suites(stack: Any, answer: str = "right", more: str = "") -> None:
+    """Both services change, and one of three suites confirms the promotion."""
+    stack.write("fast/test_fast.py", FAST)
+    stack.write("slow/test_slow.py", "def test_one(): pass\ndef test_two(): pass\n")
+    suites = [f"  {name}: {{pytest: {name}, python: {sys.executable}}}\n" for name in ("fast", "slow")]
+    stack.configure("suites:\n", f"suites:\n{''.join(suites)}")
+    through_b = stack.read("tests/test_smoke.py").replace('ask("A", "/health")["answer"]', 'ask("B", "/via")["answer"]')
+    changed(stack, f"traffic: {{strategy: candidate, confirm: [fast]}}\n{more}", answer=answer, cases=through_b)
+
+
+def test_a_confirmation_of_fewer_suites_says_what_it_confirms(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    of_fewer_suites(stack)
+    run = stack.loop("run", "--env", "local", env={"COLUMNS": "200"})
+    assert run.returncode == 0, run.stdout + run.stderr
+    said = "6/6 (100%) meets pass rate >= 100%, confirmed by fast 1/1"
+    assert f"goal met - {said}." in run.stdout
+    assert f"goal met: {said}" in stack.report(2, 1)
+    confirmation = stack.record(2, 1)["judgement"]
+    assert (confirmation["raw"]["counted"], confirmation["comparison"]["tests_changed"]) == (1, False)
+    (row,) = [line for line in stack.loop("history").stdout.splitlines() if line.startswith("local-2 ")]
+    assert "6/6 100%" in row
+    stack.loop("run", "--env", "local")
+    assert stack.record(3, 0)["trend"][-1]["rate"]["counted"] == 6
+
+
+def test_a_fix_after_a_red_confirmation_of_fewer_suites_can_not_weaken_the_others(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    stack.write("fix.py", SKIPS)
+    of_fewer_suites(stack, answer="wrong", more=f"fix: {{command: {sys.executable} fix.py}}\n")
+    run = stack.loop("run", "--env", "local")
+    assert run.returncode == 1, run.stdout + run.stderr
+    fixed = stack.record(2, 2)["judgement"]
+    assert fixed["weakened"] == ["slow::slow/test_slow.py::test_two"]
+    assert [each["id"].rpartition("::")[2] for each in fixed["comparison"]["fixed"]] == ["test_b_reaches_what_is_right"]
 
 
 def test_a_red_run_puts_back_what_it_found_where_that_is_wanted(

@@ -149,7 +149,7 @@ def test_a_suite_can_not_set_what_loop_gives_it(only: Any, name: str) -> None:
 @pytest.mark.parametrize("name", ["LOOP_EMULATOR_CACHE", "LOOP_COLOUR", "LOOPS", "URL_WEB"])
 def test_a_suite_may_set_every_other_name(only: Any, name: str) -> None:
     text = HEAD + SERVICES + f"suites: {{s: {{pytest: tests, env: {{{name}: x}}}}}}\n"
-    assert only(text).load().charter.suites[0].env == {name: "x"}
+    assert only(text).load().environment.charter.suites[0].env == {name: "x"}
 
 
 @pytest.mark.parametrize(
