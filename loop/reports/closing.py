@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from loop.core.model import Judgement, Verdict
+from loop.core.traffic import confirmation_due
 from loop.core.wording import (
     ACCEPT,
     count,
@@ -58,6 +59,9 @@ def _steps(subject: Subject) -> Iterator[Line]:
         yield line("Mend the hook ", Strong(failed.hook), ", ", Code(failed.command), f": it {failed.reason}")
     if judgement:
         yield from _mend(judgement)
+    if confirmation_due(state, subject.iteration):
+        following = f"Iteration {subject.iteration.number + 1}"
+        yield line(f"See whether the promotion is confirmed, where it serves: {following}, of the same commit")
     if subject.last and (state.ended or state.interrupted or state.paused) and next_command(state):
         attached = "; it attaches to what is still open" if open_operations(subject.iteration) else ""
         yield line("Go on: ", Code(next_command(state)), attached)

@@ -6,6 +6,7 @@ from loop.core.environment import Proof
 from loop.core.events import BuildFailed, RevisionFailed
 from loop.core.model import ChangedFile, ChangeKind
 from loop.core.state import ServiceState
+from loop.core.traffic import shares
 from loop.core.wording import count, deployed_now, duration, read_last, sentence, short_image, traffic
 from loop.reports.document import (
     Block,
@@ -152,7 +153,10 @@ def _unfinished(service: ServiceState) -> str:
         return "deployment not finished"
     if service.build and not service.image:
         return "build not finished"
-    return "not deployed" if service.observed else "not looked at"
+    if not service.observed:
+        return "not looked at"
+    serving = ", ".join(shares(service.found.traffic)) if service.found else ""
+    return f"not deployed in this iteration; what serves is {serving}" if serving else "not deployed"
 
 
 def _failed(service: ServiceState) -> str:

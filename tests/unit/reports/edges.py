@@ -325,11 +325,11 @@ def half_promoted() -> Story:
     calling = replace(SERVICES[1], env={"AUTH_URL": "${services.auth.url}"})
     story.iterate(0, services=(SERVICES[0], calling))
     for name in ("auth", "backend"):
-        story.observe(0, name, found=_serving(name), tag=f"l{UID}-0")
-        story.deploy(0, name, beside=_serving(name))
+        story.observe(0, name, found=serving(name), tag=f"l{UID}-0")
+        story.deploy(0, name, beside=serving(name))
     story.test(0, ())
     story.judge(0, _passed())
-    promoted = replace(_serving("auth"), traffic=(Split(revision=f"acme-auth-l{UID}-0", percent=100),))
+    promoted = replace(serving("auth"), traffic=(Split(revision=f"acme-auth-l{UID}-0", percent=100),))
     story.tell(ServicePromoted(iteration=0, service="auth", serving=promoted))
     reason = "updating the service acme-backend: permission denied: run.services.update is missing"
     story.tell(PromotionUndone(iteration=0, service="backend", reason=reason, restored=("auth",)))
@@ -342,7 +342,7 @@ def _passed() -> Judgement:
     return replace(green, verdict=Verdict.PASSED, goal_met=True)
 
 
-def _serving(name: str) -> Serving:
+def serving(name: str) -> Serving:
     revision = f"acme-{name}-l4wx5y-2"
     split = (Split(revision=revision, percent=100),)
     return Serving(service=f"acme-{name}", url=f"https://{name}", traffic=split, revision=revision, run="l4wx5y")

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from edges import ALL, crashing, mixed
-from stories import EXECUTES, OAUTH, SUITE, Story, failing, judged, seed, seed_cases
+from edges import ALL, crashing, mixed, serving
+from stories import CHARTER, EXECUTES, OAUTH, SERVICES, SUITE, UID, Story, failing, judged, seed, seed_cases
 
 from loop.console.summary import summary
-from loop.core.environment import Charter
-from loop.core.events import RunResumed, SuiteFinished
-from loop.core.model import Case, Failing, Outcome, Rate, SuiteResult
+from loop.core.environment import Charter, Strategy, Traffic
+from loop.core.events import RunResumed, ServicesPromoted, SuiteFinished
+from loop.core.model import Case, Failing, Outcome, Rate, SuiteResult, Verdict
 from loop.core.state import RunState
 from loop.reports.render import render
 from loop.reports.results import trimmed
@@ -216,3 +216,31 @@ def test_values_of_a_target_that_were_no_number_are_counted_in_its_line() -> Non
     assert "**not measured** (1 value was no number)" in told(n=0, value=None, unread=1)
     assert "infinite, **missed** (n = 61" in told(value=None)
     assert "no number" not in told()
+
+
+def test_what_was_not_deployed_names_what_serves() -> None:
+    story = Story()
+    story.start(trend=())
+    story.iterate(0)
+    story.observe(0, "auth", found=serving("auth"))
+    story.observe(0, "backend")
+    text = last(story.run)
+    assert "| **auth** | not deployed in this iteration; what serves is acme-auth-l4wx5y-2 |" in text
+    assert "| **backend** | not deployed |" in text
+
+
+def test_the_step_after_a_promotion_is_its_confirmation() -> None:
+    story = Story()
+    charter = replace(CHARTER, traffic=Traffic(strategy=Strategy.CANDIDATE))
+    story.start(trend=(), charter=charter)
+    story.iterate(0, services=SERVICES[:1])
+    story.observe(0, "auth", found=serving("auth"), tag=f"l{UID}-0")
+    story.deploy(0, "auth", beside=serving("auth"))
+    story.test(0, ())
+    story.judge(0, replace(judged((), None, rule="goal met"), verdict=Verdict.PASSED, goal_met=True))
+    story.tell(ServicesPromoted(iteration=0, services=("auth",)))
+    text = render(story.run, 0, {}).markdown
+    assert "1. See whether the promotion is confirmed, where it serves: Iteration 1, of the same commit" in text
+    assert "Nothing is left to do" not in text
+    unconfirmed = replace(story.run, charter=replace(charter, traffic=replace(charter.traffic, confirm=())))
+    assert "Nothing is left to do." in render(unconfirmed, 0, {}).markdown
