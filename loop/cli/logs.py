@@ -84,11 +84,10 @@ class _Shown:
 
     def show(self, entries: "tuple[Logged, ...]") -> None:
         from loop.console.loglines import log_lines
-        from loop.core.wording import printable
+        from loop.core.loglines import plain_lines
 
         for entry in entries:
-            # colours go first: one may stand in the middle of a secret
-            text = "\n".join(map(self._redact, printable(entry.text).split("\n")))
+            text = "\n".join(map(self._redact, plain_lines(entry.text)))
             for line in log_lines(entry.at, entry.severity, entry.revision, text):
                 sys.stdout.write(f"{line}\n")
         sys.stdout.flush()

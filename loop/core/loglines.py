@@ -15,6 +15,7 @@ from itertools import groupby
 from loop.core.compare import suite_of
 from loop.core.evidence import NAMED, LogLine, Ran, alone
 from loop.core.state import IterationState
+from loop.core.wording import printable
 
 KEPT = 8
 """Lines of one failing case that are kept: its last error line and what stands above it, else the last ones."""
@@ -45,6 +46,12 @@ class Line:
     text: str
     severity: str = ""
     trace: str = ""
+
+
+def plain_lines(text: str) -> list[str]:
+    """The lines of one entry without what could steer a terminal: before it is redacted, for a colour may stand in the
+    middle of a secret. One that a process overwrote (carriage return) stays one line."""
+    return [printable(line.strip("\r").replace("\r", " ")) for line in text.replace("\r\n", "\n").split("\n")]
 
 
 def of_case(it: IterationState, case_id: str) -> tuple[LogLine, ...]:

@@ -12,6 +12,7 @@ from loop.core.evidence import LogLine
 from loop.core.loglines import of_case
 from loop.core.model import Case, Change, ChangedFile, Commit, Comparison, Failing, Rate
 from loop.core.state import IterationState, RunState, ServiceState
+from loop.core.wording import printable
 
 VERSION = 1
 GROUPS = 30
@@ -38,7 +39,7 @@ def brief(
     iteration's window, by service name.
     """
     it = state.iteration(number)
-    return {
+    told = {
         "version": VERSION,
         "run": state.name,
         "uid": state.uid,
@@ -59,6 +60,20 @@ def brief(
         "attempts": _attempts(state, number)[-ATTEMPTS:],
         "limits": _limits(state),
     }
+    return {key: _printable(value) for key, value in told.items()}
+
+
+def _printable(value: Any) -> Any:
+    """Text from outside can not steer the terminal of who reads the brief, nor turn its direction."""
+    match value:
+        case str():
+            return printable(value)
+        case dict():
+            return {key: _printable(each) for key, each in value.items()}
+        case list():
+            return [_printable(each) for each in value]
+        case _:
+            return value
 
 
 def _judged(it: IterationState, cases: Mapping[str, Case]) -> Json:

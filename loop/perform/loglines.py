@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from loop import cloud
 from loop.core.environment import Service
-from loop.core.loglines import Line
+from loop.core.loglines import Line, plain_lines
 from loop.core.model import Evidence
 from loop.core.state import IterationState, SuiteState
 from loop.errors import AccessDenied
@@ -67,7 +67,7 @@ def _entries(
 
 
 def _lines(service: Service, entries: Iterable[cloud.Written], setting: Setting) -> list[Line]:
-    split = [(entry, text) for entry in entries for text in entry.text.splitlines()]
+    split = [(entry, text) for entry in entries if entry.text for text in plain_lines(entry.text)]
     return [
         Line(at=entry.at, service=service.name, stream=entry.stream, text=text[:LONGEST], severity=entry.severity,
              trace=entry.trace)

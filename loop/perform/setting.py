@@ -8,6 +8,7 @@ from pathlib import Path
 from loop import config, source
 from loop.cloud import Platform
 from loop.core.environment import Environment, Service
+from loop.core.loglines import plain_lines
 from loop.core.redact import Redactor
 from loop.core.state import IterationState, RunState
 
@@ -71,7 +72,8 @@ class Setting:
 
     def redact_lines(self, lines: Sequence[str]) -> tuple[str, ...]:
         """Of one log, as a whole: a private key goes over many lines, and the first of them may be cut off."""
-        return tuple(self.redact("\n".join(lines)).split("\n")) if lines else ()
+        plain = [line for entry in lines for line in plain_lines(entry)]
+        return tuple(self.redact("\n".join(plain)).split("\n")) if plain else ()
 
     def scratch(self, state: RunState, *names: str) -> Path:
         """A folder of the run for raw output, readable by its owner only; removed once ingested."""

@@ -9,7 +9,7 @@ from typing import Any
 from loop.core.model import Case, Rate
 from loop.core.state import IterationState, RunState, ServiceState, SuiteState
 from loop.core.traffic import pairs, unasked
-from loop.core.wording import open_operations, read_last, rows
+from loop.core.wording import open_operations, printable, read_last, rows
 from loop.reports.subject import Subject
 
 VERSION = 1
@@ -18,7 +18,7 @@ _WITH_DETAIL = 200
 
 def as_json(subject: Subject) -> str:
     """Indented, keys in a fixed order, UTF-8 text kept as it is, one newline at the end."""
-    return json.dumps(_report(subject), ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(plain(_report(subject)), ensure_ascii=False, indent=1) + "\n"
 
 
 def _report(subject: Subject) -> dict[str, Any]:
@@ -141,10 +141,13 @@ def _targets(subject: Subject) -> list[dict[str, Any]]:
 
 
 def plain(value: Any) -> Any:
-    """Values of core -> JSON's own; times in UTC with a Z; empty fields of a case row are left out."""
+    """Values of core -> JSON's own; times in UTC with a Z; empty fields of a case row are left out. No text
+    in it steers a terminal or turns its direction."""
     match value:
         case Enum():
             return value.value
+        case str():
+            return printable(value)
         case datetime():
             return value.isoformat().replace("+00:00", "Z")
         case Rate():

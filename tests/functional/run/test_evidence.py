@@ -222,7 +222,8 @@ def test_the_traceback_of_a_service_names_the_layer_of_the_case_in_whose_time_it
 STRUCTURED = """    def do_GET(self):
         if self.path == "/jwt":
             trace = "projects/local/traces/" + self.headers["traceparent"].split("-")[1]
-            said = {"severity": "ERROR", "message": "no key for it", "logging.googleapis.com/trace": trace}
+            said = {"severity": "ERROR", "logging.googleapis.com/trace": trace}
+            said["message"] = "no \\x1b[31mkey\\x07\\rfor \\u202eit"
             print(json.dumps(said), flush=True)
             return self.send_error(500)
 """

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loop.core.evidence import NAMED, LogLine, Ran
-from loop.core.loglines import KEPT, LONGEST_TRACEBACK, WIDTH, Line, errors, of_failing
+from loop.core.loglines import KEPT, LONGEST_TRACEBACK, WIDTH, Line, errors, of_failing, plain_lines
 from loop.core.model import Outcome
 
 BEGIN = datetime(2026, 11, 22, tzinfo=UTC)
@@ -167,3 +167,17 @@ def test_no_line_is_joined_by_time_where_two_cases_ran(spans: list[tuple[int, in
         if len(running) == 1:
             expected[running[0]] = expected.get(running[0], 0) + 1
     assert {case_id: len(lines) for case_id, lines in found.items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("loading 10%\rloading 90%\rKeyError: 'x'", ["loading 10% loading 90% KeyError: 'x'"]),
+        ("\rKeyError: 'x'\r", ["KeyError: 'x'"]),
+        ("one\r\ntwo\n\nthree", ["one", "two", "", "three"]),
+        ("a \x1b[31mred\x1b[0m \x07bell \u202eturned\x85", ["a red bell turned"]),
+        ("a \x1b]0;title\x07b", ["a b"]),
+    ],
+)
+def test_a_line_ends_where_its_writer_ended_it_and_steers_no_terminal(text: str, lines: list[str]) -> None:
+    assert plain_lines(text) == lines

@@ -221,3 +221,10 @@ def test_the_markdown_twin_says_the_same() -> None:
 def test_a_fence_is_longer_than_any_in_its_text() -> None:
     assert fenced("a\n````\nb")[1] == "`````"
     assert fenced("plain")[1] == "```"
+
+
+def test_no_text_in_it_steers_a_terminal() -> None:
+    cases = {"e2e::c": replace(CASES["e2e::c"], detail="\x1b[31mred\x07 \u202eturned")}
+    told = brief(run_of_two(), 1, cases=cases, logs={"web": ["GET \x1b]0;x\x07/ \u202e403\x07"]})
+    assert told["services"][0]["log"] == ["GET / 403"]
+    assert told["failures"][0]["output"] == "red turned"

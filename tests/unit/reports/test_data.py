@@ -7,6 +7,7 @@ from edges import ALL
 from stories import IDS, OAUTH, SUITE, Story, failing, judged, seed, seed_cases
 
 from loop.core.model import Case, Outcome
+from loop.core.wording import UNPRINTABLE
 from loop.reports.render import render
 
 
@@ -57,3 +58,12 @@ def test_ten_thousand_long_failures_make_no_huge_report() -> None:
     cases = json.loads(report.json)["cases"]
     assert cases[f"{SUITE}::t00000"]["detail"]
     assert cases[f"{SUITE}::t09999"] == {"id": f"{SUITE}::t09999", "outcome": "error", "message": "down"}
+
+
+def test_no_text_in_it_steers_a_terminal_or_turns_its_direction() -> None:
+    case = Case(id=f"{SUITE}::t", outcome=Outcome.FAILED, message="\x1b[31mred", detail="\u202eturned \x07")
+    text = render(ALL["hostile"]().run, 0, {SUITE: [case]}).json
+    assert "\\u001b" not in text
+    assert "\\u0007" not in text
+    assert not UNPRINTABLE.search(text)
+    assert json.loads(text)["cases"][f"{SUITE}::t"]["detail"] == "turned "
