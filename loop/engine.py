@@ -161,8 +161,9 @@ class Engine:
         paused = RunPaused(
             message=error.message,
             where=error.where,
-            hint=error.hint,
+            hint=f"{error.hint} --env {self.state.environment}" if error.anew else error.hint,
             exit_code=error.exit_code,
+            anew=error.anew,
             during=type(worker.action).__name__,
         )
         try:

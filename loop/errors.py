@@ -29,11 +29,14 @@ class LoopError(Exception):
 
     exit_code: ClassVar[int] = 70
 
-    def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
+    def __init__(self, message: str, *, where: str = "", hint: str = "", anew: bool = False) -> None:
+        """`anew`: what a run read when it began is to blame, so that only a new one can do better. `hint` ends with
+        `loop run` then."""
         super().__init__(message)
         self.message = message
         self.where = where
         self.hint = hint
+        self.anew = anew
 
     def __str__(self) -> str:
         return f"{self.message} ({self.where})" if self.where else self.message

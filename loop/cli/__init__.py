@@ -78,6 +78,8 @@ def _next_step(error: LoopError) -> str:
     """What the platform refused is resumed where a run is under way; every other command is given again."""
     if isinstance(error, PlatformError) and not TURNING.intersection(sys.argv[1:2]):
         return re.sub(
-            r"(, then:? )?loop resume$", lambda found: ", then try again" if found[1] else "try again", error.hint
+            r"(, then:? )?loop (?:resume|run)$",
+            lambda found: ", then try again" if found[1] else "try again",
+            error.hint,
         )
     return error.hint

@@ -1,5 +1,6 @@
 """How doctor's checks of the platform ask: one that fails hides no other, and what depends on it says so."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -82,5 +83,5 @@ class Asking:
 
     def refused(self, about: str, error: PlatformError, topic: Topic = Topic.PLATFORM) -> Finding:
         """Errors tell how a run goes on; here nothing is under way."""
-        hint = error.hint.replace("loop resume", f"loop doctor --env {self.environment.charter.name}")
+        hint = re.sub("loop (resume|run)", f"loop doctor --env {self.environment.charter.name}", error.hint)
         return fix(topic, about, error.message, hint, code=error.exit_code)

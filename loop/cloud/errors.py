@@ -23,6 +23,8 @@ GoogleError = (api.GoogleAPIError, auth.GoogleAuthError)
 
 LOGIN = "gcloud auth application-default login"
 AGAIN = "loop resume"
+ANEW = "correct the configuration and commit it, then: loop run"
+"""A resumed iteration keeps the services as its commit has them, and a run its `platform:`."""
 
 TABLE: tuple[tuple[type[Exception], type[PlatformError], str, str], ...] = (
     # exception, ours, what happened, next step; the first row that fits counts
@@ -41,12 +43,7 @@ TABLE: tuple[tuple[type[Exception], type[PlatformError], str, str], ...] = (
         "its present state does not allow that",
         "see the message, then: loop resume",
     ),
-    (
-        api.BadRequest,
-        PlatformError,
-        "the request was refused as invalid",
-        "correct the configuration, then: loop resume",
-    ),
+    (api.BadRequest, PlatformError, "the request was refused as invalid", ANEW),
     (api.GatewayTimeout, OperationTimeout, "no answer in time", AGAIN),
     (api.ServiceUnavailable, Unavailable, "it can not be reached", AGAIN),
     (
@@ -97,7 +94,7 @@ def from_status(code: int, message: str, what: str, where: str) -> PlatformError
 def rejected(error: PlatformError) -> PlatformError:
     """A refused request to build is a BuildRejected; every other error stays what it is."""
     if type(error) is PlatformError:
-        return BuildRejected(error.message, where=error.where, hint=error.hint)
+        return BuildRejected(error.message, where=error.where, hint=error.hint, anew=error.anew)
     return error
 
 
@@ -130,7 +127,7 @@ def _named(error: Exception, ours: type[PlatformError], sentence: str, where: st
             return ours(
                 f"{sentence}: the API is not enabled", where=where, hint=f"gcloud services enable {facts['service']}"
             )
-    return ours(f"{sentence}: {message}" if message else sentence, where=where, hint=hint)
+    return ours(f"{sentence}: {message}" if message else sentence, where=where, hint=hint, anew=hint == ANEW)
 
 
 def _constraint(error: api.GoogleAPICallError) -> str:

@@ -13,6 +13,7 @@ from loop.core.wording import (
     RunRow,
     duration,
     moment,
+    next_command,
     one_line,
     percent,
     resume_command,
@@ -80,7 +81,7 @@ def _way_on(state: RunState, holder: str) -> Iterator[str]:
         if state.paused.hint:
             yield f"To mend it: {one_line(state.paused.hint)}"
     if (not state.ended or state.owes) and not holder:
-        yield f"Next: {resume_command(state)}"
+        yield f"Next: {next_command(state) if state.paused else resume_command(state)}"
 
 
 def show(state: RunState, number: int | None = None, *, width: int = 80) -> str:

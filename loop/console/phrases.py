@@ -107,7 +107,8 @@ def _of_run(
         case RunPaused():
             where = f" ({event.where})" if event.where else ""
             hint = f"; {event.hint}" if event.hint else ""
-            return Said(f"paused: {event.message}{where}{hint}; then {resume_command(state)}", Tone.BAD)
+            then = "" if event.anew else f"; then {resume_command(state)}"
+            return Said(f"paused: {event.message}{where}{hint}{then}", Tone.BAD)
         case RunEnded():
             tone = Tone.GOOD if event.verdict is Verdict.PASSED else Tone.BAD
             return Said(f"{state.name} ended, {reason(event.ending, event.sentence)}", tone)

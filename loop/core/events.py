@@ -92,6 +92,8 @@ class RunPaused(Event):
     exit_code: int
     during: str = ""
     """Class name of the action that met it."""
+    anew: bool = False
+    """Resumed, the run would meet it again: what it read when it began is to blame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

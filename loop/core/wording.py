@@ -77,7 +77,7 @@ def reason(said: str, why: str) -> str:
 
 def next_command(state: RunState) -> str:
     """The command that goes on from here; empty where the goal is met."""
-    if state.rolled_back:
+    if state.rolled_back or (state.paused and state.paused.anew):
         return f"loop run --env {state.environment}"
     if state.ended is None or state.ended.ending is Ending.WAITING:
         return f"loop resume {state.name}"

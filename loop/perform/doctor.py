@@ -5,6 +5,7 @@ the platform is in loop.cloud.checks.
 """
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -159,7 +160,9 @@ def _of_the_platform(patient: Patient, environment: Environment) -> Iterator[Fin
     try:
         platform = patient.connect(environment.charter.platform)
     except PlatformError as error:
-        mend = error.hint.replace("loop resume", f"loop doctor --env {patient.environment}")  # nothing is under way
+        mend = re.sub(
+            "loop (resume|run)", f"loop doctor --env {patient.environment}", error.hint
+        )  # nothing is under way
         yield from _unconnected(error.message, mend)
     except OSError as error:  # the folder of the emulator
         yield from _unconnected(f"{error.filename}: {error.strerror}", "make it a folder that you may write to")

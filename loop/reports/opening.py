@@ -12,6 +12,7 @@ from loop.core.wording import (
     duration,
     known_count,
     moment,
+    next_command,
     open_operations,
     percent,
     reason,
@@ -163,7 +164,9 @@ def _run_stopped(subject: Subject) -> Iterator[Block]:
         yield Paragraph(line(Strong("Paused"), f": {state.paused.message}", *where, ".", *hint))
     if state.paused or (state.interrupted and not state.ended):
         word = "paused" if state.paused else "interrupted"
-        yield Paragraph(line(f"The run is {word} and goes on with ", Code(resume_command(state)), "."))
+        anew = state.paused and state.paused.anew
+        how = "is paused; a new one reads what was corrected:" if anew else f"is {word} and goes on with"
+        yield Paragraph(line(f"The run {how} ", Code(next_command(state) if anew else resume_command(state)), "."))
     if state.ended:
         yield Paragraph(line(Strong("The run ended"), f": {_ending(state.ended, subject)}"))
 

@@ -203,6 +203,30 @@ def three_services(stack: Any) -> None:
     stack.commit("A third service")
 
 
+def test_a_refused_setting_is_corrected_in_a_new_run_for_a_resumed_one_keeps_it(faults: Any) -> None:
+    stack = faults.stack
+    wrong = "env: {WRONG: x}}"
+    stack.configure("services/a, health: /health}", f"services/a, health: /health, {wrong}")
+    stack.commit("A setting that the platform refuses")
+
+    def refused(method: str, _number: int, request: bytes) -> Any:
+        bad = method == "CreateService" and b"WRONG" in request
+        return Fault(grpc.StatusCode.INVALID_ARGUMENT, "no such setting") if bad else None
+
+    faults.fault = refused
+    report = stopped(faults, "no such setting", "loop run --env local")
+    assert "goes on with" not in report
+    stack.configure(wrong, "env: {RIGHT: x}}")
+    stack.commit("Corrected")
+    again = stack.loop("resume", "--env", "local")
+    assert (again.returncode, "no such setting" in again.stdout) == (3, True), again.stdout + again.stderr
+    said = "To mend it: correct the configuration and commit it, then: loop run --env local"
+    assert said in again.stdout
+    assert "loop resume" not in again.stdout
+    assert said in stack.loop("status", "--env", "local").stdout
+    green(faults)
+
+
 def test_a_promotion_that_fails_halfway_is_undone_and_tried_again_by_resume(faults: Any) -> None:
     stack = faults.stack
     three_services(stack)

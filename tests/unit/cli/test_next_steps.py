@@ -13,6 +13,7 @@ from loop.errors import FixerMissing, LoopError, Unavailable
     [
         ("init", Unavailable("x", hint="loop resume"), "try again"),
         ("logs", Unavailable("x", hint="wait, then: loop resume"), "wait, then try again"),
+        ("plan", Unavailable("x", hint="commit it, then: loop run", anew=True), "commit it, then try again"),
         ("plan", Unavailable("x", hint="gcloud auth login"), "gcloud auth login"),
         ("run", Unavailable("x", hint="loop resume"), "loop resume"),
         ("promote", Unavailable("x", hint="see why, then: loop resume"), "see why, then: loop resume"),

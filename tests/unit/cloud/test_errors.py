@@ -77,6 +77,7 @@ def test_the_delay_that_the_platform_asks_for_is_read_from_the_details():
 def test_only_a_refused_request_to_build_becomes_build_rejected():
     refused = translated(api.InvalidArgument("bad step"), "building web", "p")
     assert type(rejected(refused)) is errors.BuildRejected
+    assert rejected(refused).anew
     denied = translated(api.PermissionDenied("no"), "building web", "p")
     assert rejected(denied) is denied
 
