@@ -46,12 +46,7 @@ TABLE: tuple[tuple[type[Exception], type[PlatformError], str, str], ...] = (
     (api.BadRequest, PlatformError, "the request was refused as invalid", ANEW),
     (api.GatewayTimeout, OperationTimeout, "no answer in time", AGAIN),
     (api.ServiceUnavailable, Unavailable, "it can not be reached", AGAIN),
-    (
-        api.MethodNotImplemented,
-        PlatformError,
-        "the platform does not offer this",
-        "compare `platform:` in the configuration",
-    ),
+    (api.MethodNotImplemented, PlatformError, "the platform does not offer this", ANEW),
     (api.ServerError, Unavailable, "the platform failed inside", AGAIN),
 )
 
