@@ -41,7 +41,8 @@ def observe(action: ObserveService, setting: Setting, emit: Emit) -> None:
     platform = setting.platform()
     found = platform.observe(service, wait=emit.wait)
     if service.existing and found is None:
-        hint = f"have it deployed, or take existing: out of services.{service.name}"
+        otherwise = f"or take existing: out of services.{service.name} and commit that, then: loop run"
+        hint = f"have it deployed, then: loop resume; {otherwise} --env {state.environment}"
         raise Missing(f"the service {service.service} does not exist", where=platform.url(service), hint=hint)
     differs = _differs(service, found, it, setting)
     if it.confirms is not None:
