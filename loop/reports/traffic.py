@@ -25,7 +25,7 @@ def _told(subject: Subject, iteration: IterationState) -> Iterator[Bullet]:
         yield Bullet(line(f"Tested behind a tag, without traffic: {names}"))
         if words := unasked_words(iteration):
             no = "no request"
-            yield Bullet(line(Strong(no.capitalize()), words.removeprefix(no), ": no case says what it answers"))
+            yield Bullet(line(Strong(no.capitalize()), words.removeprefix(no), "; nothing was tested there"))
     if iteration.confirms is not None:
         yield Bullet(
             line(f"Confirms the promotion after iteration {iteration.confirms}: the same commit, where it serves")
