@@ -85,7 +85,7 @@ def _platform(project: str | None, region: str | None, endpoint: str) -> "tuple[
 
 
 def _proposal(name: str, found: "Sequence[Deployed]", platform: "tuple[Entry, ...]", repo: "Repository") -> "Proposal":
-    from loop.config import deployed, folders, runners
+    from loop.config import deployed, folders, managed, runners
     from loop.config.proposal import Proposal
     from loop.source import tracked_files
 
@@ -111,7 +111,8 @@ def _proposal(name: str, found: "Sequence[Deployed]", platform: "tuple[Entry, ..
         suites=runners.suites(files, read, within=_paths(here)),
         workspace=runners.workspace([link for link in LINKED if _untracked(repo.root, link, files)]),
         left_out=() if found else folders.left_out(files, read, here),
-        notes=() if found else tuple(folders.notes(here, emulated=emulated)),
+        exported=tuple(managed.exported(found).values()),
+        notes=tuple(deployed.notes(found) if found else folders.notes(here, emulated=emulated)),
     )
 
 
@@ -139,7 +140,9 @@ def _written(root: Path, proposal: "Proposal") -> Path:
 
     path, content = f"configs/{proposal.environment}.yaml", text(proposal)
     there = config.tree(root)
-    config.load(proposal.environment, read=lambda file: content if file == path else there(file), variables=os.environ)
+    set_later = dict.fromkeys(proposal.exported, "a value that the shell will have")
+    variables = {**os.environ, **set_later}
+    config.load(proposal.environment, read=lambda file: content if file == path else there(file), variables=variables)
     try:
         (root / "configs").mkdir(exist_ok=True)
         with (root / path).open("x", encoding="utf-8") as file:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from loop.cloud.settings import REPLACED, ingress, position
 from loop.cloud.values import Json
+from loop.cloud.wanted import step
 from loop.core.model import Serving, Split
 from loop.core.names import LABEL_COMMIT, LABEL_DIGEST, LABEL_ITERATION, LABEL_RUN
 from loop.errors import ConfigError
@@ -180,8 +181,7 @@ def lay_over_service(service: "ServiceProto", wish: Json, paths: Set[str]) -> No
 
 def _take_away(message: Any, path: str, main: int = 0) -> None:
     """Clear the field at a path of `wanted.owned`, and each message that it leaves empty."""
-    head, _, rest = path.partition(".")
-    name, _, item = head.partition("[")
+    name, item, rest = step(path)
     if name == "container" and message.containers:
         _take_away(message.containers[main], rest)
         return
@@ -190,8 +190,11 @@ def _take_away(message: Any, path: str, main: int = 0) -> None:
         return  # another version of loop, or of the client, knew it
     inner = getattr(message, field.name)
     if item:
-        for index in reversed([i for i, other in enumerate(inner) if other.name == item.removesuffix("]")]):
-            del inner[index]
+        for index in reversed([i for i, other in enumerate(inner) if other.name == item]):
+            if rest:
+                _take_away(inner[index], rest)
+            else:
+                del inner[index]
     elif rest and field.message_type is not None and field.message_type.GetOptions().map_entry:
         if rest in inner:
             del inner[rest]

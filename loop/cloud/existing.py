@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from loop.cloud.calls import CALL_TIMEOUT, patiently
 from loop.cloud.conversions import json_from_proto, short
+from loop.cloud.managed import managed
 from loop.cloud.settings import ingress
 from loop.cloud.values import Json
 from loop.cloud.wire import Wire
@@ -20,13 +21,13 @@ def existing(wire: Wire) -> tuple[Deployed, ...]:
 
     def attempt(left: float) -> tuple[Deployed, ...]:
         found = wire.services.list_services(request=request, retry=None, timeout=min(left, CALL_TIMEOUT))
-        return tuple(_existing(json_from_proto(service)) for service in found)
+        return tuple(deployed_from_json(json_from_proto(service)) for service in found)
 
     services = patiently(attempt, what="listing the services", where=parent)
     return tuple(sorted(services, key=lambda service: service.name))
 
 
-def _existing(service: Json) -> Deployed:
+def deployed_from_json(service: Json) -> Deployed:
     template = _map(service.get("template"))
     containers = [_map(each) for each in _list(template.get("containers"))] or [{}]
     container = containers[ingress(containers)]
@@ -42,6 +43,7 @@ def _existing(service: Json) -> Deployed:
         probe=probe,
         env={str(v["name"]): str(v.get("value", "")) for v in variables if "valueSource" not in v},
         secrets={str(v["name"]): _reference(v) for v in variables if "valueSource" in v},
+        managed=managed(service),
         urls=tuple(str(url) for url in [service.get("uri", ""), *_list(service.get("urls"))] if url),
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from loop.cloud.values import Json, Observed, mapping, sequence
-from loop.cloud.wanted import ANNOTATION_ENV, ANNOTATION_SETTINGS, wanted, wanted_service
+from loop.cloud.wanted import ANNOTATION_ENV, ANNOTATION_SETTINGS, outermost, wanted, wanted_service
 from loop.core.environment import Access, BuildMode, Service
 from loop.core.names import LABEL_DIGEST, digest_label
 
@@ -45,12 +45,12 @@ SCALES = {
 
 def dropped(current: Json, wish: Json) -> set[str]:
     """Variables that we set on `current` and that the configuration no longer names."""
-    return _listed(current, ANNOTATION_ENV) - _listed(wish, ANNOTATION_ENV)
+    return listed(current, ANNOTATION_ENV) - listed(wish, ANNOTATION_ENV)
 
 
 def abandoned(current: Json, wish: Json) -> set[str]:
     """Paths of all other settings that we made on `current` and that the configuration no longer names."""
-    return _listed(current, ANNOTATION_SETTINGS) - _listed(wish, ANNOTATION_SETTINGS)
+    return listed(current, ANNOTATION_SETTINGS) - listed(wish, ANNOTATION_SETTINGS)
 
 
 def ingress(containers: Sequence[Mapping[str, object]]) -> int:
@@ -116,6 +116,8 @@ def _settings_differ(found: Json, wish: Json) -> Iterator[str]:
     yield from _compare(containers[ingress(containers)], mapping(wishes[0]), "container")
     yield from _compare_list(containers, wishes[1:], "containers")
     yield from _compare(found, {k: v for k, v in wish.items() if k not in ("containers", "annotations")}, "")
+    ours = {k: v for k, v in mapping(wish["annotations"]).items() if k not in (ANNOTATION_ENV, ANNOTATION_SETTINGS)}
+    yield from _compare(found.get("annotations"), ours, "annotations")
 
 
 def _service_differs(found: Json, wish: Json) -> Iterator[str]:
@@ -124,7 +126,7 @@ def _service_differs(found: Json, wish: Json) -> Iterator[str]:
 
 
 def _no_longer(paths: set[str], prefix: str) -> Iterator[str]:
-    return (f"{_key(prefix + path)} is no longer wanted" for path in sorted(paths))
+    return (f"{_key(prefix + path)} is no longer wanted" for path in sorted(outermost(paths)))
 
 
 def _compare(found: object, wish: object, path: str) -> Iterator[str]:
@@ -206,6 +208,7 @@ def _valued(variable: Mapping[str, object]) -> tuple[object, object]:
     return variable.get("value", ""), variable.get("valueSource")
 
 
-def _listed(settings: Json, annotation: str) -> set[str]:
+def listed(settings: Mapping[str, object], annotation: str) -> set[str]:
+    """Names that such an annotation holds."""
     names = mapping(settings.get("annotations", {})).get(annotation, "")
     return {name for name in str(names).split(",") if name}

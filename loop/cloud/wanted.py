@@ -5,7 +5,8 @@ may take away again when the configuration no longer names it, and what somebody
 """
 
 import posixpath
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 
 from loop.cloud.values import Json, mapping, sequence
@@ -17,8 +18,10 @@ ANNOTATION_ENV = "loop-env"
 ANNOTATION_SETTINGS = "loop-settings"
 """Paths of all other settings that the configuration made, on the revision or on the service itself."""
 WHOLE = frozenset({"startupProbe", "livenessProbe", "readinessProbe", "vpcAccess"})
-"""Messages that are taken away as one: half a probe would be another probe."""
-SQL = "cloudsql"
+"""Messages that are taken away as one where none of it is wanted: half a probe would be another probe."""
+MAPS = frozenset({"labels", "annotations", "limits"})
+"""Maps of texts: their keys may hold dots."""
+SQL, SQL_FOLDER = "cloudsql", "/cloudsql"
 INGRESS = {
     Ingress.ALL: "INGRESS_TRAFFIC_ALL",
     Ingress.INTERNAL: "INGRESS_TRAFFIC_INTERNAL_ONLY",
@@ -35,7 +38,7 @@ def wanted(service: Service, env: Mapping[str, str], image: str) -> Json:
     first = _joined(_container(service, env, image), mapping(containers[0]) if containers else {})
     wish = _over(overlay, _revision(service))
     wish["containers"] = [first, *containers[1:]]
-    names = ",".join(sorted({*env, *variables_of(service)}))
+    names = ",".join(sorted({str(mapping(variable).get("name", "")) for variable in sequence(first["env"])}))
     settings = ",".join(owned(wish | ({"annotations": dict(annotations)} if annotations else {})))
     wish["annotations"] = {**annotations, ANNOTATION_ENV: names, ANNOTATION_SETTINGS: settings}
     return wish
@@ -68,18 +71,47 @@ def owned(wish: Json) -> Iterator[str]:
     for key, value in sorted(mapping(main).items()):
         if key not in ("env", "image", "name"):
             yield from _paths(f"container.{key}", value)
-    yield from (f"containers[{mapping(o)['name']}]" for o in others if mapping(o).get("image") and "name" in mapping(o))
+    for other in map(mapping, others):
+        if "name" in other:
+            yield from _item("containers", other)
 
 
 def _paths(path: str, value: object) -> Iterator[str]:
     items = [mapping(item) for item in sequence(value)]
-    if isinstance(value, Mapping) and value and path.rpartition(".")[2] not in WHOLE:
+    if isinstance(value, Mapping) and value:
+        if path.rpartition(".")[2] in WHOLE:
+            yield path
         for key, inner in sorted(value.items()):
             yield from _paths(f"{path}.{key}", inner)
     elif items and all("name" in item for item in items):
-        yield from (f"{path}[{item['name']}]" for item in items)
+        for item in items:
+            yield from _item(path, item)
     else:
         yield path
+
+
+def _item(path: str, item: Mapping[str, object]) -> Iterator[str]:
+    """A named item of a list and what is set within it. A container without an image is somebody else's, changed."""
+    here = f"{path}[{item['name']}]"
+    if path != "containers" or item.get("image"):
+        yield here
+    if not path.endswith("env"):  # a variable is set as one: its value and its secret exclude each other
+        for key, inner in sorted(item.items()):
+            if key not in ("name", "image"):
+                yield from _paths(f"{here}.{key}", inner)
+
+
+def step(path: str) -> tuple[str, str, str]:
+    """The first field of such a path, the item of it, and the rest."""
+    found = re.fullmatch(r"([^.\[]+)(?:\[([^\]]*)\])?(?:\.(.*))?", path)
+    return (found[1], found[2] or "", found[3] or "") if found else (path, "", "")
+
+
+def outermost(paths: Iterable[str]) -> set[str]:
+    """Without what lies within another one of them."""
+    every = set(paths)
+    around = [path for path in every if path.endswith("]") or path.rpartition(".")[2] in WHOLE]
+    return {path for path in every if not any(path.startswith(f"{other}.") for other in around)}
 
 
 # the typed keys
@@ -168,7 +200,11 @@ def _secret_folders(service: Service) -> Iterator[tuple[str, str, dict[str, str]
         if path.startswith("/"):
             folders.setdefault(posixpath.dirname(path), {})[posixpath.basename(path)] = reference
     for folder, files in folders.items():
-        yield f"secret-{sha256(folder.encode()).hexdigest()[:8]}", folder, files
+        yield secret_volume(folder), folder, files
+
+
+def secret_volume(folder: str) -> str:
+    return f"secret-{sha256(folder.encode()).hexdigest()[:8]}"
 
 
 def _secret_volumes(service: Service) -> Iterator[Json]:
@@ -188,7 +224,7 @@ def _sql_volume(service: Service) -> list[Json]:
 
 
 def _sql_mount(service: Service) -> list[Json]:
-    return [_mount(SQL, "/cloudsql")] if service.settings.cloud_sql else []
+    return [_mount(SQL, SQL_FOLDER)] if service.settings.cloud_sql else []
 
 
 # the typed keys over `template:`

@@ -52,6 +52,8 @@ class Proposal:
     workspace: tuple[Entry, ...] = ()
     left_out: tuple[str, ...] = ()
     """Folders that may be services, and were not taken."""
+    exported: tuple[str, ...] = ()
+    """Variables of the shell that it takes values from."""
     notes: tuple[str, ...] = ()
     """What does not fit into the file, said on the terminal."""
 
@@ -112,21 +114,22 @@ def _lines(entries: "list[Entry] | tuple[Entry, ...]") -> str:
 
 
 def _entry(entry: Entry, indent: str) -> Iterator[str]:
-    mark = "# " if entry.spare else ""
+    mark = f"# {entry.key}" if entry.spare else _value(entry.key)
     if isinstance(entry.value, tuple):
-        yield from _commented(f"{indent}{mark}{entry.key}:", entry.comment, indent)
+        yield from _commented(f"{indent}{mark}:", entry.comment, indent)
         for inner in entry.value:
             yield from _entry(inner, f"{indent}  ")
     else:
-        yield from _commented(f"{indent}{mark}{entry.key}: {_value(entry.value)}", entry.comment, indent)
+        yield from _commented(f"{indent}{mark}: {_value(entry.value)}", entry.comment, indent)
 
 
 def _value(value: object) -> str:
     """On one line, quoted where YAML wants it."""
     if isinstance(value, str) and ("${" in value or "*" in value):
         return json.dumps(value, ensure_ascii=False)  # a double-quoted text of YAML, too
-    dumped = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True)
-    return dumped.removesuffix("...\n").strip()
+    dumped = yaml.safe_dump(value, default_flow_style=True, width=1_000_000, allow_unicode=True, sort_keys=False)
+    line = dumped.removesuffix("...\n").strip()
+    return line if "\n" not in line else json.dumps(value, ensure_ascii=False)
 
 
 def _commented(line: str, comment: str, indent: str) -> Iterator[str]:

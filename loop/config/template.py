@@ -150,6 +150,20 @@ def _at(located: Located, steps: tuple[str | int, ...]) -> Located | None:
     return here
 
 
+def zeros(template: object, kind: str = ROOT) -> object:
+    """The same with what is zero in the place of each None, which the API's JSON leaves out."""
+    if kind.endswith(" []"):
+        items = template if isinstance(template, list) else []
+        return [zeros(item, kind.removesuffix(" []")) for item in items]
+    if kind in _fields():
+        fields = _fields()[kind]
+        inner = template if isinstance(template, dict) else {}
+        return {key: zeros(value, fields[key]) for key, value in inner.items() if key in fields}
+    if template is not None:
+        return template
+    return {"text": "", "number": 0, "true|false": False, "time": "0s", "map": {}}.get(kind, kind.split("|")[0])
+
+
 @cache
 def _fields() -> dict[str, dict[str, str]]:
     """Message -> field -> kind."""

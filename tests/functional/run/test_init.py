@@ -79,12 +79,65 @@ def test_services_of_a_project_become_a_configuration_that_holds_no_value_of_the
     text = stack.read("configs/copy.yaml")
     assert SECRET not in text + init.stdout
     assert 'A_URL: "${services.a.url}"' in text
-    assert "# kept as they are, for env: does not name them: TOKEN" in text
+    assert 'TOKEN: "${secret:TOKEN}"' in text
     assert text.count("image: emulator-docker.pkg.dev/local/loop/") == 2
     assert "# source: services/b" in text
-    assert stack.loop("config", "check", "--env", "copy").returncode == 0
-    run = stack.loop("run", "--env", "copy", env=with_pytest())
+    unset = stack.loop("config", "check", "--env", "copy")
+    assert unset.returncode == 2
+    assert "services.b.env.TOKEN: the secret variable TOKEN is not set" in unset.stderr
+    run = stack.loop("run", "--env", "copy", env=with_pytest() | {"TOKEN": SECRET})
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+EVERY_KEY = """
+  a:
+    source: services/a
+    health: /health
+    port: 8080
+    env: {API_KEY: correct-horse, MULTI: "one line\\nand: another", MODE: staging, "ON": "on", NUM: "1.10", ODD: "h$$2"}
+    command: python
+    args: [app.py, "--x=$$HOME", "a: b"]
+    cpu: 2
+    memory: 1Gi
+    min_instances: 0
+    max_instances: 3
+    concurrency: 8
+    timeout: 90s
+    service_account: runner@acme.iam.gserviceaccount.com
+    ingress: internal
+    vpc: {network: n, subnet: s, tags: [t], egress: all-traffic}
+    labels: {team: red, "on": "1"}
+    startup_probe: {http_get: /health, period: 5s}
+    liveness_probe: {http_get: /health, initial_delay: 1s}
+    template:
+      sessionAffinity: false
+      executionEnvironment: EXECUTION_ENVIRONMENT_GEN2
+      annotations: {my-note: first}
+      containers: [{resources: {cpuIdle: true}, env: [{name: TPL, value: plain}]}]
+"""
+HELD_BACK = {"API_KEY": "correct-horse", "MULTI": "one line\nand: another", "ODD": "h$2"}
+
+
+def test_nothing_that_loop_set_on_a_service_is_lost_by_a_configuration_that_init_writes(stack: Any) -> None:
+    stack.write("services/a/answer.txt", "right\n")
+    stack.configure("\n  a: {source: services/a, health: /health}\n", EVERY_KEY)
+    stack.commit("Every typed key")
+    ran = stack.loop("run", "--env", "local")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    asked = ("--project", "local", "--region", "emulator", "--endpoint", "emulator")
+    init = stack.loop("init", "--env", "copy", *asked)
+    assert init.returncode == 0, init.stderr
+    assert "Note: set in the shell where loop runs: API_KEY, MULTI, ODD." in init.stdout
+    written = stack.read("configs/copy.yaml") + init.stdout
+    assert not [value for value in HELD_BACK.values() if value.splitlines()[0] in written]
+    assert "kept as they are" not in written
+    unset = stack.loop("plan", "--env", "copy")
+    assert unset.returncode == 2
+    assert unset.stderr.count("is not set") == len(HELD_BACK)
+    planned = stack.loop("plan", "--env", "copy", env=HELD_BACK)
+    assert planned.returncode == 0, planned.stderr
+    assert "no longer wanted" not in planned.stdout
+    assert planned.stdout.count("source, settings and traffic are as wanted") == 2
 
 
 def test_an_emulator_that_runs_is_named_by_its_address(bare: Any, tmp_path: Path) -> None:
