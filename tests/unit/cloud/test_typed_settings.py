@@ -152,6 +152,69 @@ def test_what_stood_in_the_template_is_taken_away_too_and_what_did_not_is_kept()
     assert set(left.template.annotations) == {"loop-env", "loop-settings"}
 
 
+def test_an_annotation_of_ones_own_is_compared_like_everything_else():
+    before, after = (replace(service(), template={"annotations": {"my-note": f"tok-{n}"}}) for n in (1, 2))
+    found = sent(before)
+    assert differs(found, before) == ()
+    assert differs(found, after) == ("annotations.my-note: tok-1 -> tok-2",)
+    assert differs(sent(after, found), after) == ()
+
+
+def test_a_variable_that_stood_in_the_template_is_taken_away_and_its_value_never_told():
+    hers = run.Service(
+        template=run.RevisionTemplate(containers=[run.Container(env=[run.EnvVar(name="HERS", value="x")])])
+    )
+    password = [{"name": "PASSWORD", "value": "hunter2"}]
+    wish = replace(
+        service(), template={"containers": [{"env": password}, {"name": "p", "image": "q", "env": password}]}
+    )
+    less = replace(service(), template={"containers": [{}, {"name": "p", "image": "q"}]})
+    found = sent(wish, hers)
+    assert found.template.annotations["loop-env"] == "A,PASSWORD"
+    assert differs(found, wish) == ()
+    assert differs(found, less) == (
+        "environment variable PASSWORD is no longer wanted",
+        "containers[p].env[PASSWORD] is no longer wanted",
+    )
+    left = sent(less, found)
+    assert [[v.name for v in container.env] for container in left.template.containers] == [["HERS", "A"], []]
+    assert differs(left, less) == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (
+            {"volumes": [{"name": "s", "emptyDir": {"medium": "MEMORY", "sizeLimit": "1Gi"}}]},
+            {"volumes": [{"name": "s", "emptyDir": {"medium": "MEMORY"}}]},
+            "volumes[s].emptyDir.sizeLimit is no longer wanted",
+        ),
+        (
+            {"containers": [{"startupProbe": {"httpGet": {"path": "/"}, "periodSeconds": 9}}]},
+            {"containers": [{"startupProbe": {"httpGet": {"path": "/"}}}]},
+            "startup_probe.periodSeconds is no longer wanted",
+        ),
+        (
+            {"vpcAccess": {"connector": "c", "egress": "ALL_TRAFFIC"}},
+            {"vpcAccess": {"connector": "c"}},
+            "vpc.egress is no longer wanted",
+        ),
+        (
+            {"containers": [{}, {"name": "p", "image": "q", "args": ["a"], "resources": {"limits": {"cpu": "1"}}}]},
+            {"containers": [{}, {"name": "p", "image": "q", "args": ["a"]}]},
+            "containers[p].resources.limits.cpu is no longer wanted",
+        ),
+    ],
+)
+def test_a_part_of_what_stood_in_the_template_is_taken_away_too(before, after, said):
+    wish, less = (replace(service(), template=template) for template in (before, after))
+    found = sent(wish)
+    assert differs(found, less) == (said,)
+    left = sent(less, found)
+    assert differs(left, less) == ()
+    assert left.template == sent(less).template
+
+
 def test_secrets_are_variables_or_files_one_volume_for_a_folder():
     wish = replace(service(), secrets={"JWT": "jwt:3", "/etc/keys/a": "keys:1", "/etc/keys/b": "keys:2"})
     template = sent(wish).template
