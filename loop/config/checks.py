@@ -191,6 +191,10 @@ def _dependencies(root: Located) -> Iterator[Problem]:
     for name, dependency in _maps(root, "dependencies").items():
         path = ("dependencies", name)
         yield from _one_of(dependency, path, "http", "tcp", "postgres", "redis")
+        tcp = dependency.keys.get("tcp")
+        port = tcp.text.rpartition(":")[2] if tcp and tcp.text else ""
+        if tcp and port.isdecimal() and not 1 <= int(port) <= 65535:
+            yield Problem(tcp.place, (*path, "tcp"), f"expected a port from 1 to 65535, found {port}")
         expect = dependency.keys.get("expect")
         other = next((key for key in ("tcp", "postgres", "redis") if key in dependency.keys), None)
         if expect and other:

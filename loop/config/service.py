@@ -180,7 +180,11 @@ class Service(Model):
         None, description="Arguments of the entrypoint, as text or a list.", json_schema_extra={"shorthand": "string"}
     )
     cpu: Cpu | None = Field(None, description="CPUs of an instance: 1, 2, 4, 6, 8, or from 0.08 (80m) below 1.")
-    memory: Memory | None = Field(None, description="Memory of an instance: 512Mi, 2Gi; at most 32Gi.")
+    memory: Memory | None = Field(
+        None,
+        description="Memory of an instance: 512Mi, 2Gi; at most 32Gi, and what cpu: allows (1 CPU up to 4Gi, 2 up to "
+        "8Gi, 4 from 2Gi to 16Gi, 6 from 4Gi to 24Gi, 8 from 4Gi; below 1 up to 1Gi, below 0.5 up to 512Mi).",
+    )
     min_instances: Whole | None = Field(
         None,
         ge=0,
@@ -189,7 +193,7 @@ class Service(Model):
     )
     max_instances: Whole | None = Field(None, ge=1, description="Most instances of a revision (--max-instances).")
     concurrency: Whole | None = Field(None, ge=1, le=1000, description="Requests that one instance takes at once.")
-    timeout: Duration | None = Field(None, description="Longest time for one request, at most 60m.")
+    timeout: Seconds | None = Field(None, description="Longest time for one request, in whole seconds, at most 60m.")
     service_account: ServiceAccount | None = Field(None, description="Account that the service runs as.")
     ingress: Ingress | None = Field(None, description="Networks from which it can be reached.")
     vpc: Vpc | None = Field(None, description="How its own requests reach a VPC.")

@@ -8,7 +8,7 @@ from itertools import combinations
 from loop.config.document import Located
 from loop.config.problems import Path, Problem
 from loop.config.template import template_problems
-from loop.config.values import seconds
+from loop.config.values import in_bytes, seconds
 
 RESERVED = frozenset({"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"})
 """Variables that Cloud Run itself sets (container runtime contract)."""
@@ -17,6 +17,9 @@ OBSERVED = frozenset({"service", "existing", "after", "health", "url", "access"}
 MODES = {"image": "image", "dockerfile": "dockerfile", "cloudbuild": "cloudbuild", "substitutions": "cloudbuild"}
 """Keys that belong to one build mode."""
 ACTIONS = ("http_get", "tcp_socket", "grpc")
+MEMORY = (("0.5", "", "512Mi"), ("1", "", "1Gi"), ("2", "", "4Gi"), ("4", "", "8Gi"), ("6", "2Gi", "16Gi"),
+          ("8", "4Gi", "24Gi"), ("9", "4Gi", "32Gi"))  # fmt: skip
+"""Below so many CPUs: least and most memory (https://cloud.google.com/run/docs/configuring/services/cpu)."""
 LONGEST_REQUEST = 3600.0
 LONGEST = {"startup_probe": 240, "liveness_probe": 3600}
 """Seconds of a period or a first delay at most (google.cloud.run.v2.Probe)."""
@@ -30,6 +33,7 @@ def service_problems(service: Located, path: Path) -> Iterator[Problem]:
     yield from _variables(service, path)
     yield from _mounts(service, path)
     yield from _scaling(service, path)
+    yield from _memory(service, path)
     yield from _timeout(service, path)
     yield from _vpc(service, path)
     for key in LONGEST:
@@ -126,6 +130,20 @@ def _scaling(service: Located, path: Path) -> Iterator[Problem]:
         yield Problem(cpu.place, (*path, "cpu"), sentence)
 
 
+def _memory(service: Located, path: Path) -> Iterator[Problem]:
+    """Only where both are named: what is not named is kept, and may be anything."""
+    cpu, memory = service.keys.get("cpu"), service.keys.get("memory")
+    cpus, size = _cpus(cpu) if cpu else None, in_bytes(memory.value) if memory else None
+    limits = next(((least, most) for below, least, most in MEMORY if cpus is not None and cpus < Decimal(below)), None)
+    if memory is None or cpu is None or size is None or limits is None:
+        return
+    least, most = limits
+    if size > (in_bytes(most) or 0):
+        yield Problem(memory.place, (*path, "memory"), f"is {memory.value}; cpu: {cpu.value} takes at most {most}")
+    elif size < (in_bytes(least) or 0):
+        yield Problem(memory.place, (*path, "memory"), f"is {memory.value}; cpu: {cpu.value} needs at least {least}")
+
+
 def _timeout(service: Located, path: Path) -> Iterator[Problem]:
     timeout = service.keys.get("timeout")
     if timeout and (_seconds(timeout) or 0) > LONGEST_REQUEST:
@@ -192,8 +210,13 @@ def _seconds(located: Located | None) -> float | None:
 
 def _is_part(located: Located) -> bool:
     """Less than one CPU."""
+    cpus = _cpus(located)
+    return cpus is not None and cpus < 1
+
+
+def _cpus(located: Located) -> Decimal | None:
     text = str(located.value)
     try:
-        return Decimal(text.removesuffix("m")) / (1000 if text.endswith("m") else 1) < 1
+        return Decimal(text.removesuffix("m")) / (1000 if text.endswith("m") else 1)
     except InvalidOperation:
-        return False
+        return None

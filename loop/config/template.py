@@ -10,6 +10,9 @@ from loop.config.template_fields import FIELDS
 
 ROOT = "RevisionTemplate"
 OURS = "loop-"
+RESERVED = ("run.googleapis.com", "cloud.googleapis.com", "serving.knative.dev", "autoscaling.knative.dev")
+"""Namespaces of labels and annotations that the API refuses (comments on RevisionTemplate.labels and .annotations)."""
+PORTS = frozenset({"port", "containerPort"})
 TYPED: dict[tuple[str | int, ...], str] = {
     ("timeout",): "timeout",
     ("serviceAccount",): "service_account",
@@ -45,6 +48,8 @@ def template_problems(service: Located, path: Path) -> Iterator[Problem]:
     yield from _message(template, where, ROOT)
     yield from _reserved(template, where)
     yield from _twice(service, template, where)
+    for index in range(len(containers.items) if (containers := template.keys.get("containers")) else 0):
+        yield from _repeated(template, where, ("containers", index, "env"))
 
 
 def _message(located: Located, path: Path, message: str) -> Iterator[Problem]:
@@ -59,6 +64,8 @@ def _message(located: Located, path: Path, message: str) -> Iterator[Problem]:
             yield Problem(value.place, (*path, key), sentence)
         else:
             yield from _field(value, (*path, key), kind)
+            if key in PORTS:
+                yield from _port(value, (*path, key))
 
 
 def _field(located: Located, path: Path, kind: str) -> Iterator[Problem]:
@@ -75,6 +82,12 @@ def _field(located: Located, path: Path, kind: str) -> Iterator[Problem]:
         sentence = _scalar(located.value, kind)
         if sentence:
             yield Problem(located.place, path, f"{sentence}, found {found(located.value)}")
+
+
+def _port(located: Located, path: Path) -> Iterator[Problem]:
+    number = "" if _scalar(located.value, "number") else str(located.value)
+    if number and not 1 <= int(number) <= 65535:
+        yield Problem(located.place, path, f"expected a port from 1 to 65535, found {found(located.value)}")
 
 
 def _texts(located: Located, path: Path) -> Iterator[Problem]:
@@ -117,6 +130,12 @@ def _reserved(template: Located, path: Path) -> Iterator[Problem]:
         for key, value in inner.keys.items() if inner else ():
             if key.startswith(OURS):
                 yield Problem(value.place, (*path, section, key), f"begins with {OURS}, which is loop's own")
+            domain = key.partition("/")[0] if "/" in key else ""
+            if any(domain == each or domain.endswith(f".{each}") for each in RESERVED):
+                sentence = (
+                    f"is in the namespace {domain}, which Cloud Run's API refuses; it has a field for each of these"
+                )
+                yield Problem(value.place, (*path, section, key), sentence)
 
 
 def _twice(service: Located, template: Located, path: Path) -> Iterator[Problem]:
@@ -130,6 +149,16 @@ def _twice(service: Located, template: Located, path: Path) -> Iterator[Problem]
             if given and name in given.keys:
                 sentence = f"names {name}, which stands in {key}: too; give one of them"
                 yield Problem(named.place, (*path, *steps), sentence)
+
+
+def _repeated(template: Located, path: Path, steps: tuple[str | int, ...]) -> Iterator[Problem]:
+    """The API would take the last one, and nobody could see which is meant."""
+    variables = _at(template, steps)
+    said: set[str] = set()
+    for name, named in _names(variables) if variables else ():
+        if name in said:
+            yield Problem(named.place, (*path, *steps), f"names {name} twice; give one of them")
+        said.add(name)
 
 
 def _names(located: Located) -> Iterator[tuple[str, Located]]:

@@ -94,13 +94,18 @@ def cpu(value: object) -> str:
 
 def memory(value: object) -> str:
     """`512Mi`, `2Gi`; kept as it is written."""
-    amount = re.fullmatch(r"(\d+)(Ki|Mi|Gi|k|M|G)", value) if isinstance(value, str) else None
-    if amount is None:
+    size = in_bytes(value)
+    if size is None:
         raise ValueError(f"expected an amount such as 512Mi or 2Gi, found {found(value)}")
-    scale = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "k": 10**3, "M": 10**6, "G": 10**9}[amount[2]]
-    if not 128 * 2**20 <= int(amount[1]) * scale <= 32 * 2**30:
+    if not 128 * 2**20 <= size <= 32 * 2**30:
         raise ValueError(f"expected from 128Mi to 32Gi, found {found(value)}")
-    return amount[0]
+    return str(value)
+
+
+def in_bytes(value: object) -> int | None:
+    amount = re.fullmatch(r"(\d+)(Ki|Mi|Gi|k|M|G)", value) if isinstance(value, str) else None
+    scales = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "k": 10**3, "M": 10**6, "G": 10**9}
+    return int(amount[1]) * scales[amount[2]] if amount else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

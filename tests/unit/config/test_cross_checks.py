@@ -155,6 +155,11 @@ def test_a_suite_may_set_every_other_name(only: Any, name: str) -> None:
 @pytest.mark.parametrize(
     ("more", "sentences"),
     [
+        (
+            "dependencies: {d: {tcp: 'h:99999'}}",
+            ["4: dependencies.d.tcp: expected a port from 1 to 65535, found 99999"],
+        ),
+        ("dependencies: {d: {tcp: 'h:0'}}", ["4: dependencies.d.tcp: expected a port from 1 to 65535, found 0"]),
         ("dependencies: {d: {}}", ["4: dependencies.d: needs http:, tcp:, postgres: or redis:"]),
         (
             "dependencies:\n  d:\n    tcp: 'a:1'\n    http: http://a",

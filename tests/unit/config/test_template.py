@@ -34,6 +34,26 @@ def said(only: Any, template: str, beside: str = "") -> list[str]:
             "{executionEnvironment: EXECUTION_ENVIRONMENT_GEN3}",
             "6: template.executionEnvironment: expected one of EXECUTION_ENVIRONMENT_UNSPECIFIED, EXECUTION_ENVIRONMENT_GEN1",  # noqa: E501
         ),
+        (
+            "{containers: [{ports: [{containerPort: 70000}]}]}",
+            "6: template.containers[0].ports[0].containerPort: expected a port from 1 to 65535, found the number 70000",
+        ),
+        (
+            "{containers: [{startupProbe: {grpc: {port: '0'}}}]}",
+            '6: template.containers[0].startupProbe.grpc.port: expected a port from 1 to 65535, found the text "0"',
+        ),
+        (
+            "{annotations: {run.googleapis.com/cpu-throttling: 'false'}}",
+            "6: template.annotations.run.googleapis.com/cpu-throttling: is in the namespace run.googleapis.com, which",
+        ),
+        (
+            "{labels: {a.serving.knative.dev/x: y}}",
+            "6: template.labels.a.serving.knative.dev/x: is in the namespace a.serving.knative.dev, which Cloud Run's",
+        ),
+        (
+            "{containers: [{}, {env: [{name: A, value: x}, {name: A, value: y}]}]}",
+            "6: template.containers[1].env: names A twice; give one of them",
+        ),
         ("{revision: mine}", "6: template.revision: is named by loop, anew for every deployment"),
         ("{containers: [{image: i}]}", "6: template.containers[0].image: is what loop deploys"),
         ("{labels: {loop-run: x}}", "6: template.labels.loop-run: begins with loop-, which is loop's own"),
