@@ -15,7 +15,7 @@ from loop.core.events import RunStarted
 from loop.core.fold import begin
 from loop.core.foresee import Durations, durations
 from loop.core.state import IterationState
-from loop.core.traffic import candidates, pairs, restores
+from loop.core.traffic import candidates, pairs, restores, shares
 from loop.engine import utc_now
 from loop.journal import Journal, Run
 from loop.perform import performer
@@ -115,6 +115,7 @@ def _service(name: str, it: IterationState, foreseen: Plan) -> PlannedService:
         name=name,
         wanted=it.digests[name],
         serving=seen.found.revision if seen.found else "",
+        split=tuple(shares(seen.found.traffic).items()) if seen.found and not seen.found.revision else (),
         serving_commit=seen.found.commit if seen.found else "",
         serving_digest=seen.found.digest if seen.found else "",
         deploy=deploy,

@@ -6,6 +6,7 @@ for is the revision that was made, never the latest ready one.
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from loop.cloud import settings
@@ -17,6 +18,7 @@ from loop.cloud.conversions import (
     json_from_proto,
     lay_over_service,
     meant_revision,
+    own_labels,
     serving_from_proto,
     short,
     sole_revision,
@@ -32,7 +34,7 @@ from loop.cloud.wanted import wanted, wanted_service
 from loop.cloud.wire import Wire
 from loop.core.environment import Access, Service
 from loop.core.model import Serving, Split
-from loop.core.names import LABEL_ITERATION, LABEL_RUN, same_work
+from loop.core.names import LABEL_DIGEST, LABEL_ITERATION, LABEL_RUN, same_work
 from loop.errors import Conflict, Missing, OperationTimeout, PlatformError, Wait
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ class Services:
             serving=serving_from_proto(found, revision, self._address(service, found, tag)),
             settings=json_from_proto(revision) if revision else {},
             service=_own(found),
+            digests={} if revision or tag else self._digests(service, found, wait),
             meant=short(revision.name) if tag and revision else meant_revision(found),
         )
 
@@ -274,6 +277,14 @@ class Services:
         splits = splits_from_proto(found)
         revision = tagged_revision(splits, tag) if tag else sole_revision(splits)
         return ignoring(Missing, lambda: self._revision(service, revision, wait)) if revision else None
+
+    def _digests(self, service: Service, found: "ServiceProto", wait: Wait) -> dict[str, str]:
+        """Of every revision that takes a part of the traffic."""
+        digests: dict[str, str] = {}
+        for name in dict.fromkeys(split.revision for split in splits_from_proto(found) if split.percent):
+            with suppress(Missing):
+                digests[name] = own_labels(found, self._revision(service, name, wait)).get(LABEL_DIGEST, "")
+        return digests
 
     def _address(self, service: Service, found: "ServiceProto", tag: str = "") -> str:
         """The address that others were told, compared with those that the platform reads back."""

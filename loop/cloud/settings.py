@@ -95,12 +95,14 @@ def _split_differs(found: Observed) -> Iterator[str]:
 
 def _source_differs(found: Observed, service: Service, digest: str) -> Iterator[str]:
     serving = found.serving
-    if not serving.revision:
-        return
-    if not serving.run:
+    if serving.revision and not serving.run:
         yield f"revision {serving.revision} was not deployed by loop"
-    elif service.build is not BuildMode.IMAGE and serving.digest != digest_label(digest):
-        yield f"source changed: {LABEL_DIGEST} {serving.digest[:12] or 'none'} -> {digest_label(digest)[:12]}"
+    elif service.build is not BuildMode.IMAGE:
+        there = {"": serving.digest} if serving.revision else found.digests
+        for revision, other in there.items():
+            if other != digest_label(digest):
+                than = f" since {revision}" if revision else ""
+                yield f"source changed{than}: {LABEL_DIGEST} {other[:12] or 'none'} -> {digest_label(digest)[:12]}"
 
 
 def _access_differs(found: Observed, service: Service) -> Iterator[str]:

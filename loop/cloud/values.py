@@ -71,6 +71,8 @@ class Observed:
     """What holds for all its revisions: the service itself without its template."""
     meant: str = ""
     """The revision that the specification gives all traffic to; empty where it follows the latest one or splits."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Where several revisions take traffic: each with its content digest, empty where it is not ours."""
     access: Access | None = None
     """`public` or `private`; None where the configuration does not say who may call it."""
 

@@ -13,7 +13,9 @@ class PlannedService:
     wanted: str
     """Content digest or image that the commit asks for."""
     serving: str
-    """Revision that serves now; empty for none."""
+    """Revision that serves now; empty for none, and where several do."""
+    split: tuple[tuple[str, int], ...] = ()
+    """Where several do: each with its percentage."""
     serving_commit: str = ""
     serving_digest: str = ""
     """Content digest, cut, of what serves; empty where it carries none of ours."""
@@ -83,10 +85,15 @@ def plan(planned: Plan, *, width: int = 80) -> str:
     mark = ", uncommitted changes" if planned.uncommitted else ""
     where = " on the embedded emulator" if planned.emulated else ""
     head = f"{planned.environment}{where}: {short_commit(planned.commit)} {planned.subject}{mark}"
+    services = table(_SERVICES, [_planned(s) for s in planned.services], width)
     return blocks(
         list(wrapped(head, width)),
-        table(_SERVICES, [_planned(s) for s in planned.services], width),
-        [row for s in planned.services for row in _why(s, planned.commit, width)],
+        services,
+        [
+            line
+            for s, row in zip(planned.services, services[1:], strict=True)
+            for line in _why(s, planned.commit, row, width)
+        ],
         table(("Suite", "Cases", "Forecast"), [_tested(s) for s in planned.suites], width),
         table(("Hook", "Command", "Forecast"), [_called(h) for h in planned.hooks], width) if planned.hooks else [],
         [row for note in planned.notes for row in wrapped(note, width)],
@@ -136,23 +143,40 @@ def _planned(service: PlannedService) -> tuple[str, ...]:
     done = "build and deploy" if service.build else "deploy"
     done += " as candidate" if service.candidate else ""
     return (
-        service.name, service.serving or "none", _content(service.wanted) or "as found",
+        service.name, _serving(service) or "none", _content(service.wanted) or "as found",
         done if service.deploy else "nothing", _forecast(service.seconds) if service.deploy else "",
     )  # fmt: skip
 
 
-def _why(service: PlannedService, commit: str, width: int) -> Iterator[str]:
-    """What is there against what is wanted, then every difference between them."""
-    serving = f"; commit {short_commit(service.serving_commit)} serves" if service.serving_commit else ""
+def _serving(service: PlannedService) -> str:
+    return f"{len(service.split)} revisions" if service.split else service.serving
+
+
+def _why(service: PlannedService, commit: str, row: str, width: int) -> Iterator[str]:
+    """What is there against what is wanted, then every difference between them; `row`: what the table shows of it."""
+    image = "" if _content(service.wanted) in row else f"; {_content_word(service.wanted)} is wanted"
     if len(service.differs) < 2:
-        yield from wrapped(f"{service.name}: {service.reason}{serving}", width)
+        yield from wrapped(f"{service.name}: {service.reason}{_told(service, row)}{image}", width)
         return
     there = f"commit {short_commit(service.serving_commit)}" if service.serving_commit else "no commit of ours"
     there += f", digest {_content(service.serving_digest)}" if service.serving_digest else ""
-    yield from wrapped(f"{service.name}: serves {there}", width)
+    there += f", in {service.serving}" if service.serving not in row else ""
+    shares = ", ".join(f"{revision} {percent}%" for revision, percent in service.split)
+    yield from wrapped(f"{service.name}: serves {shares or there}", width)
     yield from wrapped(f"wanted commit {short_commit(commit)}, {_content_word(service.wanted)}", width, "  ")
     for difference in service.differs:
         yield from wrapped(f"- {difference}", width, "  ")
+
+
+def _told(service: PlannedService, row: str) -> str:
+    """What serves, as far as neither the table nor the reason says it whole."""
+    commit = f"commit {short_commit(service.serving_commit)}" if service.serving_commit else ""
+    revision = service.serving if service.serving not in f"{row} {service.reason}" else ""
+    if service.split and service.split[0][0] not in service.reason:
+        return f"; {', '.join(f'{name} {percent}%' for name, percent in service.split)} serve"
+    if revision and commit:
+        return f"; {revision} serves {commit}"
+    return f"; {commit or revision} serves" if commit or revision else ""
 
 
 def _content(wanted: str) -> str:

@@ -2,6 +2,7 @@
 asked of the platform with Google's own client.
 """
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -505,3 +506,22 @@ def test_a_split_whose_revision_is_gone_is_said_to_be_gone(
     assert back.returncode == 3, back.stdout + back.stderr
     assert cloud.split("b") == before["b"]
     assert f"**a** was left alone: {old} is no longer there" in stack.report(2, 0)
+
+
+def test_a_plan_shows_a_split_and_what_changed_since(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    stack.write("services/a/note.txt", "another build\n")
+    stack.commit("Another build of a")
+    (first,) = before["a"]
+    cloud.update("a", lambda found: found.template.labels.clear())
+    second = cloud.read("a").latest_ready_revision.rpartition("/")[2]
+    targets = [run_v2.TrafficTarget(type_=2, revision=name, percent=p) for name, p in ((first, 70), (second, 30))]
+    cloud.update("a", lambda found: setattr(found, "traffic", targets))
+    planned = stack.loop("plan", "--env", "local")
+    assert planned.returncode == 0, planned.stderr
+    assert re.search(r"^a +2 revisions +\w+ +build and deploy", planned.stdout, re.M), planned.stdout
+    told = " ".join(planned.stdout.split())
+    assert f"a: serves {first} 70%, {second} 30%" in told
+    assert f"- source changed since {first}: loop-digest" in told
+    assert f"- source changed since {second}: loop-digest none ->" in told

@@ -69,6 +69,17 @@ def test_each_departure_is_named(found, words):
     assert words in difference(found, SERVICE, ENV, DIGEST)
 
 
+def test_a_split_tells_what_changed_since_each_of_its_revisions():
+    split = (Split(revision="a", percent=70), Split(revision="b", percent=30))
+    found = replace(
+        observed(traffic=split, revision="", meant="", settings={}), digests={"a": "e" * 40, "b": DIGEST[:40]}
+    )
+    assert differences(found, SERVICE, ENV, DIGEST) == (
+        "traffic is split: a 70%, b 30%",
+        "source changed since a: loop-digest eeeeeeeeeeee -> dddddddddddd",
+    )
+
+
 def test_a_variable_with_another_value_is_named_without_its_value():
     words = difference(observed(), SERVICE, {"MODE": "hunter2-secret"}, DIGEST)
     assert "environment variable" in words

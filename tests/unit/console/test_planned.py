@@ -65,6 +65,38 @@ def test_a_plan_shows_what_serves_against_what_is_wanted_and_every_difference() 
     ) in text
 
 
+def test_a_split_is_told_with_every_share_and_what_changed_since() -> None:
+    split = "traffic is split: api-l1-0 70%, api-l2-0 30%"
+    service = PlannedService(
+        name="api", wanted="4e1f", serving="", split=(("api-l1-0", 70), ("api-l2-0", 30)), deploy=True, build=True,
+        reason=split,
+    )  # fmt: skip
+    text = plan(replace(PLAN, services=(service,)))
+    assert "\napi      2 revisions  4e1f    build and deploy" in text
+    assert f"\napi: {split}\n" in text
+    others = replace(service, deploy=False, reason="others deploy it")
+    shares = "api: others deploy it; api-l1-0 70%, api-l2-0 30% serve"
+    assert shares in plan(replace(PLAN, services=(others,)))
+    several = replace(service, differs=(split, "source changed since api-l1-0"))
+    assert (
+        f"\napi: serves api-l1-0 70%, api-l2-0 30%\n  wanted commit 0123456789, digest 4e1f\n  - {split}\n"
+        "  - source changed since api-l1-0\n"
+    ) in plan(replace(PLAN, services=(several,)))
+
+
+def test_what_the_table_cuts_stands_below_it_whole() -> None:
+    revision, image = "a-service-with-a-long-name-lk7q2zd-12", "registry.example/team/a-long-name-of-an-image:v1"
+    service = replace(PLAN.services[1], serving=revision, wanted=image)
+    text = " ".join(plan(replace(PLAN, services=(service,))).split())
+    assert f"backend: source differs; {revision} serves; image {image} is wanted" in text
+    committed = replace(service, serving_commit="5265616420")
+    assert f"{revision} serves commit 5265616420" in " ".join(plan(replace(PLAN, services=(committed,))).split())
+    several = replace(service, differs=("one", "two"))
+    assert f"serves no commit of ours, in {revision} wanted" in " ".join(
+        plan(replace(PLAN, services=(several,))).split()
+    )
+
+
 def test_a_plan_ends_with_who_takes_traffic_once_it_passed() -> None:
     promoted = PlannedPromotion(services=("auth",), confirming=("smoke", "e2e"), seconds=42.0)
     assert (
