@@ -1,6 +1,7 @@
 """`loop logs SERVICE`: what a service wrote, read through the platform, and on request as it goes on writing."""
 
 import os
+import re
 import sys
 import time
 from contextlib import ExitStack
@@ -54,6 +55,9 @@ def logs(
 
         try:
             found = read(begin, lines)
+            if not found and revision and not platform.has_revision(wanted, revision):
+                hint = f"loop logs {service} shows all of them, each line with its own"
+                raise UsageError(f"{service} has no revision {revision}", where=f"--revision {revision}", hint=hint)
             if not found:
                 of = f"{service} ({revision})" if revision else service
                 sys.stderr.write(f"no line of {of} in the last {since}\n")
@@ -96,10 +100,14 @@ class _Shown:
 def _back(since: str) -> timedelta:
     from loop.config.values import seconds
 
+    hint = "loop logs SERVICE --since 10m"
+    if re.fullmatch(r"[\d.]+", since.strip()):
+        sentence = f"expected a time with its unit such as 90s, 10m, 2h or 1d, found {since}"
+        raise UsageError(sentence, where=f"--since {since}", hint=hint)
     try:
         return timedelta(seconds=seconds(since))
     except ValueError as error:
-        raise UsageError(str(error), where=f"--since {since}", hint="loop logs SERVICE --since 10m") from error
+        raise UsageError(str(error), where=f"--since {since}", hint=hint) from error
 
 
 def _environment(name: str | None, repo: "Repository") -> "Environment":

@@ -12,6 +12,9 @@ EVERY = 2.0
 LATE = timedelta(seconds=20)
 """How late an entry may show up and still be seen: it is stamped when it was written, not when it can be read."""
 
+HELD = timedelta(seconds=1)
+"""Entries as young as this wait for the next look: what was written before them may show up with it."""
+
 Read = Callable[[datetime, int], tuple[Logged, ...]]
 """(since, most) -> the last entries since then, oldest first."""
 
@@ -28,11 +31,16 @@ def following(read: Read, begin: datetime, shown: Sequence[Logged], *, most: int
     seen = {(entry.at, entry.id) for entry in shown}
     begin = shown[0].at if shown else begin
     newest = shown[-1].at if shown else begin
+    held: list[Logged] = []
     while True:
         wait(EVERY)
         found = read(max(begin, newest - LATE), most)
         keys = [(entry.at, entry.id) for entry in found]
         cut = found[0].at if len(found) == most and keys[0] not in seen else None
-        yield Look(entries=tuple(e for e, key in zip(found, keys, strict=True) if key not in seen), cut_before=cut)
         newest = max(newest, *(at for at, _ in keys)) if keys else newest
+        ripe = max([newest - HELD, *(entry.at for entry in held)])
+        held += [entry for entry, key in zip(found, keys, strict=True) if key not in seen]
+        held.sort(key=lambda entry: entry.at)
+        yield Look(entries=tuple(entry for entry in held if entry.at <= ripe), cut_before=cut)
+        held = [entry for entry in held if entry.at > ripe]
         seen = {key for key in (*seen, *keys) if key[0] >= newest - LATE}

@@ -145,6 +145,9 @@ class Platform:
         """All revisions of the service; none where it does not exist. Reads only."""
         return self._revisions.seen(service, wait)
 
+    def has_revision(self, service: Service, revision: str, *, wait: Wait = time.sleep) -> bool:
+        return self._services.has_revision(service, revision, wait)
+
     def delete_revision(self, service: Service, revision: str, *, wait: Wait) -> None:
         self._revisions.delete(service, revision, wait)
 

@@ -59,9 +59,15 @@ def test_a_number_a_revision_and_the_request_log_can_be_asked_for(ran: Any) -> N
     requests = ran.loop("logs", "b", "--requests").stdout
     assert "GET http" in requests
     assert "/via - 200, " in requests
-    none = ran.loop("logs", "a", "--revision", "a-labcdef-9")
+    mine, others = (ran.record(1, 0)["services"][name]["revision"] for name in ("a", "b"))
+    assert mine in ran.loop("logs", "a", "--revision", mine).stdout
+    none = ran.loop("logs", "a", "--revision", mine, "--since", "1ms")
     assert (none.returncode, none.stdout) == (0, "")
-    assert "no line of a (a-labcdef-9) in the last 1h" in none.stderr
+    assert f"no line of a ({mine}) in the last 1ms" in none.stderr
+    for revision in ("a-labcdef-9", others):
+        unknown = ran.loop("logs", "a", "--revision", revision)
+        assert (unknown.returncode, unknown.stdout) == (2, "")
+        assert f"error: a has no revision {revision}" in unknown.stderr
 
 
 @pytest.mark.parametrize(
@@ -69,6 +75,7 @@ def test_a_number_a_revision_and_the_request_log_can_be_asked_for(ran: Any) -> N
     [
         (("c",), ("no service is called c", "SERVICE takes: a, b")),
         (("a", "--env", "lokal"), ("there is no environment lokal", "there are: local")),
+        (("a", "--since", "10"), ("expected a time with its unit such as 90s, 10m, 2h or 1d, found 10", "--since 10m")),
         (("a", "--since", "soon"), ("expected a duration", "--since 10m")),
     ],
 )
