@@ -41,6 +41,23 @@ def test_what_differs_is_planned_deployed_reported_and_then_unchanged(stack: Any
     assert stack.loop("plan", "--env", "local").stdout.count("settings and traffic are as wanted") == 2
 
 
+def test_what_changed_in_the_template_or_left_it_is_planned_and_deployed(stack: Any) -> None:
+    stack.write("services/a/answer.txt", "right\n")
+    before = "template: {annotations: {my-note: tok-1}, containers: [{env: [{name: PASSWORD, value: hunter2}]}]},"
+    stack.configure("a: {source: services/a,", f"a: {{source: services/a, {before}")
+    stack.commit("A template")
+    assert stack.loop("run", "--env", "local").returncode == 0
+    stack.configure(before, "template: {annotations: {my-note: tok-2}},")
+    stack.commit("Another template")
+    sentences = ["environment variable PASSWORD is no longer wanted", "annotations.my-note: tok-1 -> tok-2"]
+    planned = stack.loop("plan", "--env", "local").stdout
+    assert re.findall(r"^  - (.*)$", planned, re.MULTILINE) == sentences
+    assert "hunter" not in planned
+    assert stack.loop("run", "--env", "local").returncode == 0
+    assert stack.record(2, 0)["services"]["a"]["differs"] == sentences
+    assert stack.loop("plan", "--env", "local").stdout.count("settings and traffic are as wanted") == 2
+
+
 def test_a_template_that_the_api_does_not_have_is_found_before_anything_is_done(stack: Any) -> None:
     stack.configure("a: {source: services/a,", "a: {source: services/a, template: {sesionAffinity: true},")
     for command in (("config", "check"), ("plan", "--env", "local"), ("run", "--env", "local")):
