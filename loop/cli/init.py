@@ -107,12 +107,12 @@ def _proposal(name: str, found: "Sequence[Deployed]", platform: "tuple[Entry, ..
         origin="the services of the project" if found else "the folders of this repository",
         title=f"{name.capitalize()}{' emulator' if emulated else ''}",
         platform=platform,
-        services=deployed.services(found, here) if found else folders.services(here, read),
+        services=deployed.services(found, here, os.environ) if found else folders.services(here, read),
         suites=runners.suites(files, read, within=_paths(here)),
         workspace=runners.workspace([link for link in LINKED if _untracked(repo.root, link, files)]),
         left_out=() if found else folders.left_out(files, read, here),
-        exported=tuple(managed.exported(found).values()),
-        notes=tuple(deployed.notes(found) if found else folders.notes(here, emulated=emulated)),
+        exported=tuple(managed.exported(found, os.environ).values()),
+        notes=tuple(deployed.notes(found, os.environ) if found else folders.notes(here, emulated=emulated)),
     )
 
 

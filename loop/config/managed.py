@@ -16,6 +16,7 @@ from loop.config.template import zeros
 from loop.core.deployed import Deployed, Managed
 from loop.core.harmless import is_harmless, is_telltale
 
+NONE: Mapping[str, str] = {}
 NOT_WRITTEN = "not written, for it may hold a secret; name it here, or the first deployment takes it away"
 NO_NAME = "no name that env takes; put it into template, or the first deployment takes it away"
 ARGUMENTS = ("command", "args")
@@ -23,10 +24,13 @@ UNSAID = (*ARGUMENTS, "annotations")
 """Texts that may be anything."""
 
 
-def exported(found: Sequence[Deployed]) -> Mapping[tuple[str, str], str]:
-    """(service, variable) -> the shell's variable, for each value that is not written: one for each value."""
+def exported(found: Sequence[Deployed], shell: Mapping[str, str] = NONE) -> Mapping[tuple[str, str], str]:
+    """(service, variable) -> the shell's variable, for each value that is not written: one for each value.
+
+    `shell`: the variables that it has. PATH, say, holds something else there, and would be taken without a word.
+    """
     hidden = [(service.name, name, value) for service in found for name, value in _hidden(service, found)]
-    by_name: dict[str, set[str]] = {}
+    by_name: dict[str, set[str]] = {name: {value} for name, value in shell.items()}
     for _, name, value in hidden:
         by_name.setdefault(name, set()).add(value)
     return {(s, name): name if len(by_name[name]) == 1 else _prefixed(s, name) for s, name, _ in hidden}
@@ -44,9 +48,9 @@ def kept(service: Deployed, found: Sequence[Deployed]) -> list[str]:
     return [name for name in service.env if name not in ours and name not in calls(service, found)]
 
 
-def variables(service: Deployed, found: Sequence[Deployed]) -> Iterator[Entry]:
+def variables(service: Deployed, found: Sequence[Deployed], shell: Mapping[str, str]) -> Iterator[Entry]:
     """Those that loop set, but for addresses of other services."""
-    shells = exported(found)
+    shells = exported(found, shell)
     for name, value in _ours(service, found):
         if re.fullmatch(r"[A-Za-z_]\w*", name):
             yield _variable(name, value, shells.get((service.name, name), ""))

@@ -164,6 +164,19 @@ def test_two_services_with_different_values_take_them_from_different_variables()
     }
 
 
+def test_a_variable_that_the_shell_has_for_itself_is_not_taken_from_it():
+    message = sent(Service(name="web", service="web"), {"PATH": "/app/bin:/usr/bin", "API_KEY": "abcdefgh"})
+    found = (deployed_from_json(conversions.json_from_proto(message)),)
+    shell = {"PATH": "/usr/bin", "API_KEY": "abcdefgh"}
+    (env,) = [entry for entry in deployed.services(found, (), shell)[0].value if entry.key == "env"]
+    assert [(e.key, e.value) for e in env.value] == [
+        ("PATH", "${secret:WEB_PATH}"),
+        ("API_KEY", "${secret:API_KEY}"),
+    ]
+    (note,) = deployed.notes(found, shell)
+    assert "API_KEY, WEB_PATH." in note
+
+
 def test_what_can_only_stand_in_the_file_and_may_be_a_secret_is_left_out_and_said():
     template = {"containers": [{}, {"name": "p", "image": "x", "env": [{"name": "PASSWORD", "value": "hunter2"}]}]}
     wish = Service(name="web", service="web", settings=Settings(args=("--password=hunter2",)), template=template)
