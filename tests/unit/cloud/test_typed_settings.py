@@ -215,6 +215,15 @@ def test_a_part_of_what_stood_in_the_template_is_taken_away_too(before, after, s
     assert left.template == sent(less).template
 
 
+def test_what_somebody_else_set_beside_it_stays():
+    proxy = {"name": "p", "image": "q"}
+    wish, less = (replace(service(), template={"containers": [{}, each]}) for each in (proxy | {"args": ["a"]}, proxy))
+    found = sent(wish)
+    found.template.containers[1].working_dir = "/hers"
+    left = sent(less, found)
+    assert (left.template.containers[1].working_dir, list(left.template.containers[1].args)) == ("/hers", [])
+
+
 def test_secrets_are_variables_or_files_one_volume_for_a_folder():
     wish = replace(service(), secrets={"JWT": "jwt:3", "/etc/keys/a": "keys:1", "/etc/keys/b": "keys:2"})
     template = sent(wish).template
