@@ -32,7 +32,8 @@ TIMES = {"initialDelaySeconds", "timeoutSeconds", "periodSeconds", "failureThres
 def managed(service: Json) -> Managed | None:
     """Of a Service in the API's JSON; None where nothing says that loop deployed it."""
     template = mapping(service.get("template"))
-    if not {ANNOTATION_ENV, ANNOTATION_SETTINGS} & mapping(template.get("annotations")).keys():
+    said = {**mapping(service.get("annotations")), **mapping(template.get("annotations"))}
+    if not {ANNOTATION_ENV, ANNOTATION_SETTINGS} & said.keys():
         return None
     paths = outermost(listed(template, ANNOTATION_SETTINGS))
     there = _There({path: _at(template, path) for path in sorted(paths)})

@@ -190,13 +190,17 @@ def test_what_can_only_stand_in_the_file_and_may_be_a_secret_is_left_out_and_sai
 
 
 def test_what_somebody_else_set_is_not_written_and_kept():
-    message = sent(Service(name="web", service="web", settings=Settings(cpu="2")), {"MODE": "staging"})
+    message = sent(
+        Service(name="web", service="web", settings=Settings(cpu="2", ingress=Ingress.INTERNAL)), {"MODE": "staging"}
+    )
     message.template.timeout = {"seconds": 90}
     message.template.containers[0].env.append(run.EnvVar(name="HERS", value="x"))
     proposal = proposed(message)
     service = read_back(proposal)
-    assert (service.env, service.settings) == ({"MODE": "staging"}, Settings(cpu="2"))
+    assert (service.env, service.settings) == ({"MODE": "staging"}, Settings(cpu="2", ingress=Ingress.INTERNAL))
     assert "# kept as they are, for env: does not name them: HERS" in text(proposal)
     del message.template.annotations["loop-env"], message.template.annotations["loop-settings"]
+    assert read_back(proposed(message)).settings == Settings(ingress=Ingress.INTERNAL)
+    del message.annotations["loop-settings"]
     assert read_back(proposed(message)).settings == Settings()
     assert "does not name them: MODE, HERS" in text(proposed(message))
