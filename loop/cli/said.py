@@ -18,11 +18,12 @@ def exit_code(state: RunState) -> int:
 
 
 def rollback_code(state: RunState) -> int:
-    """What did not serve before the run can not be put back, and is no failure; what somebody else moved is one."""
+    """What did not serve before the run can not be put back, which is no failure; what somebody else changed is one."""
     it = state.current
     if it is None or it.restoration is None or state.rollback:
         return state.paused.exit_code if state.paused else 130
-    return PlatformError.exit_code if any(why != NEW for why in it.restoration.left.values()) else 0
+    moved = it.restoration.kept or any(why != NEW for why in it.restoration.left.values())
+    return PlatformError.exit_code if moved else 0
 
 
 def pruned(service: str, what: Pruning, there: int, *, dry: bool) -> str:

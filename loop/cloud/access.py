@@ -38,6 +38,10 @@ class Invokers:
         """`public` where everyone may call it without a token, else `private`."""
         if self._read(service, wait).invoker_iam_disabled:
             return Access.PUBLIC
+        return self.listed(service, wait)
+
+    def listed(self, service: Service, wait: Wait = time.sleep) -> Access:
+        """What its policy alone says, whether or not that is asked."""
         return Access.PUBLIC if _is_public(self._policy(service, wait)) else Access.PRIVATE
 
     def private(self, service: Service, wait: Wait = time.sleep) -> bool:

@@ -34,6 +34,7 @@ from loop.cloud.values import (
     Proven,
     Request,
     Shift,
+    Shifted,
     StartFailure,
     Unhealthy,
     Unproven,
@@ -58,13 +59,13 @@ class Platform:
         self._wire = wire
         self._logs = Logs(wire)
         self._services = Services(wire, self._logs)
-        self._traffic = Traffic(wire, self._services)
         self._revisions = Revisions(wire, self._services)
         self._builds = Builds(wire, self._logs)
         self._sources = Sources(wire)
         self._registry = Registry(wire)
         self._probes = Probes(self._logs)
         self._invokers = Invokers(wire, wire.credentials)
+        self._traffic = Traffic(wire, self._services, self._invokers)
 
     def close(self) -> None:
         self._wire.close()
@@ -80,7 +81,10 @@ class Platform:
         found = self._services.observe(service, wait, tag)
         if found is None or service.access is Access.KEEP:
             return found
-        return replace(found, access=self._invokers.found(service, wait))
+        listed = self._invokers.listed(service, wait)
+        access = Access.PUBLIC if found.service.get("invokerIamDisabled") else listed
+        standing = replace(found.standing, everyone=listed is Access.PUBLIC)
+        return replace(found, access=access, standing=standing)
 
     def serving(self, service: Service, *, tag: str = "", wait: Wait = time.sleep) -> Serving:
         """What serves now, or answers under `tag`; Missing where the service does not exist. Reads only."""
@@ -95,6 +99,16 @@ class Platform:
     ) -> tuple[str, ...]:
         """Every reason for it, each a sentence. `image` is what `image:` of the configuration means, where known."""
         return settings.differences(found, service, env, digest, image)
+
+    def revision_differences(
+        self, service: Service, found: Observed | None, *, env: Mapping[str, str], digest: str, image: str = ""
+    ) -> tuple[str, ...]:
+        """Those that a new revision would end; the others hold for the whole service. Pure."""
+        return settings.revision_differences(found, service, env, digest, image)
+
+    def standing_differences(self, service: Service, found: Observed) -> tuple[str, ...]:
+        """Those that hold for the whole service, whatever revision serves. Pure."""
+        return settings.standing_differences(found, service)
 
     # building
 
@@ -137,8 +151,11 @@ class Platform:
         """Wait until the revision is ready and has the traffic, or the tag, or has failed. `operation` may be ""."""
         return self._services.wait_for(operation, service, revision, wait, within, tag)
 
-    def move_traffic(self, shift: Shift, *, wait: Wait) -> Serving:
-        """Move traffic between revisions that exist; Moved where somebody else moved it since."""
+    def move_traffic(self, shift: Shift, *, wait: Wait) -> Shifted:
+        """Move traffic between revisions that exist, and with it what holds for the whole service.
+
+        Moved where somebody else moved it since.
+        """
         return self._traffic.move(shift, wait)
 
     def revisions(self, service: Service, *, wait: Wait = time.sleep) -> tuple[RevisionSeen, ...]:

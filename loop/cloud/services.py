@@ -9,14 +9,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from loop.cloud import settings
+from loop.cloud import settings, standing
 from loop.cloud.calls import call, delays, ignoring, poll
 from loop.cloud.conversions import (
     failed_condition,
     has_settled,
     is_ready,
     json_from_proto,
-    lay_over_service,
     meant_revision,
     own_labels,
     serving_from_proto,
@@ -30,9 +29,9 @@ from loop.cloud.conversions import (
 )
 from loop.cloud.logs import Logs
 from loop.cloud.values import Created, Json, Observed, Order, StartFailure, mapping
-from loop.cloud.wanted import wanted, wanted_service
+from loop.cloud.wanted import wanted
 from loop.cloud.wire import Wire
-from loop.core.environment import Access, Service
+from loop.core.environment import Service
 from loop.core.model import Serving, Split
 from loop.core.names import LABEL_DIGEST, LABEL_ITERATION, LABEL_RUN, same_work
 from loop.errors import Conflict, Missing, OperationTimeout, PlatformError, Wait
@@ -52,6 +51,8 @@ SETTLE_WITHIN = 60.0
 CONFLICTS_WITHIN = 60.0
 """Seconds in which an update is tried anew after others changed the service."""
 FENCE = "loop-fence"
+CANDIDATE = ("template", "traffic", "annotations", "client", "client_version")
+"""Update mask of a candidate's deployment: nothing that holds for the whole service."""
 
 
 class Services:
@@ -76,6 +77,7 @@ class Services:
             settings=json_from_proto(revision) if revision else {},
             service=_own(found),
             digests={} if revision or tag else self._digests(service, found, wait),
+            standing=standing.recorded(_own(found)),
             meant=short(revision.name) if tag and revision else meant_revision(found),
         )
 
@@ -129,7 +131,7 @@ class Services:
         service = ServiceProto(
             template=self._template(order, None), traffic=traffic_to(order.revision, ()), client=CLIENT
         )
-        lay_over_service(service, wanted_service(order.service), set())
+        standing.apply(service, order.service)
         fenced(service, order.service, order.fence)
         request = CreateServiceRequest(parent=self._parent, service_id=order.service.service, service=service)
         made = call(
@@ -143,18 +145,17 @@ class Services:
 
     def _update(self, order: Order, current: "ServiceProto", wait: Wait) -> "Operation":
         from google.cloud.run_v2.types import UpdateServiceRequest
+        from google.protobuf.field_mask_pb2 import FieldMask
 
         current.template = self._template(order, current)
         current.traffic = _wanted_traffic(order, current)
         current.client, current.client_version = CLIENT, ""
-        wish = wanted_service(order.service)
-        lay_over_service(current, wish, settings.abandoned(_own(current), wish))
-        if order.service.access is Access.PRIVATE:
-            current.invoker_iam_disabled = False  # or its policy would not be asked
+        if not order.tag:  # a candidate changes nothing that those would notice who are served by another revision
+            standing.apply(current, order.service)
         fenced(current, order.service, order.fence)
         made = call(
             self._wire.services.update_service,
-            UpdateServiceRequest(service=current),
+            UpdateServiceRequest(service=current, update_mask=FieldMask(paths=CANDIDATE if order.tag else ())),
             what=f"updating the service {order.service.service}",
             where=self.name(order.service),
             wait=wait,

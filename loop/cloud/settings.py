@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from loop.cloud.values import Json, Observed, mapping, sequence
-from loop.cloud.wanted import ANNOTATION_ENV, ANNOTATION_SETTINGS, outermost, wanted, wanted_service
+from loop.cloud.wanted import ANNOTATION_ENV, ANNOTATION_SETTINGS, INGRESS, outermost, wanted, wanted_service
 from loop.core.environment import Access, BuildMode, Service
 from loop.core.names import LABEL_DIGEST, digest_label
 
@@ -32,15 +32,24 @@ TYPED = (
     ("service.scaling.minInstanceCount", "min_instances"),
     ("service.ingress", "ingress"),
     ("service.labels", "labels"),
+    ("service.invokerIamDisabled", "invoker_iam_disabled"),
     ("serviceAccount", "service_account"),
     ("vpcAccess", "vpc"),
 )
 """Paths in the API's JSON, and the configuration's keys for them."""
 UNSAID = ("command", "args", "httpHeaders")
+SPELLED = {theirs: str(ours) for ours, theirs in INGRESS.items()}
+"""The API's names of values for which the configuration has its own."""
 SCALES = {
     "": Decimal(1), "m": Decimal("0.001"), "k": Decimal(10**3), "M": Decimal(10**6), "G": Decimal(10**9),
     "Ki": Decimal(2**10), "Mi": Decimal(2**20), "Gi": Decimal(2**30),
 }  # fmt: skip
+
+
+def listed(settings: Mapping[str, object], annotation: str = ANNOTATION_SETTINGS) -> set[str]:
+    """The names that an annotation of ours holds."""
+    names = mapping(settings.get("annotations", {})).get(annotation, "")
+    return {name for name in str(names).split(",") if name}
 
 
 def dropped(current: Json, wish: Json) -> set[str]:
@@ -71,15 +80,26 @@ def differences(
     `digest` is the source's content digest; with `build: image` the image itself is compared instead, as `image` says
     it by its digest where that is known.
     """
+    whole = () if found is None else standing_differences(found, service)
+    return tuple(dict.fromkeys((*revision_differences(found, service, env, digest, image), *whole)))
+
+
+def revision_differences(
+    found: Observed | None, service: Service, env: Mapping[str, str], digest: str, image: str = ""
+) -> tuple[str, ...]:
+    """What a new revision would change, and who takes traffic: all that a candidate can be compared by."""
     if found is None:
         return ("not deployed yet",)
     reasons = [*_split_differs(found), *_source_differs(found, service, digest)]
     if found.settings:
         compared = (image or service.image or "") if service.build is BuildMode.IMAGE else ""
         reasons += _settings_differ(found.settings, wanted(service, env, compared))
-        reasons += _service_differs(found.service, wanted_service(service))
-    reasons += _access_differs(found, service)
     return tuple(dict.fromkeys(reasons))
+
+
+def standing_differences(found: Observed, service: Service) -> tuple[str, ...]:
+    """What holds whatever revision serves, and is to change: under `traffic: candidate` with the promotion."""
+    return (*service_differences(found.service, wanted_service(service)), *_access_differs(found, service))
 
 
 def _split_differs(found: Observed) -> Iterator[str]:
@@ -122,13 +142,13 @@ def _settings_differ(found: Json, wish: Json) -> Iterator[str]:
     yield from _compare(found.get("annotations"), ours, "annotations")
 
 
-def _service_differs(found: Json, wish: Json) -> Iterator[str]:
+def service_differences(found: Json, wish: Json) -> Iterator[str]:
     yield from _no_longer(abandoned(found, wish), "service.")
     yield from _compare(found, {k: v for k, v in wish.items() if k != "annotations"}, "service")
 
 
 def _no_longer(paths: set[str], prefix: str) -> Iterator[str]:
-    return (f"{_key(prefix + path)} is no longer wanted" for path in sorted(outermost(paths)))
+    return (f"{key_of(prefix + path)} is no longer wanted" for path in sorted(outermost(paths)))
 
 
 def _compare(found: object, wish: object, path: str) -> Iterator[str]:
@@ -140,8 +160,8 @@ def _compare(found: object, wish: object, path: str) -> Iterator[str]:
     elif sequence(wish) and all(isinstance(item, Mapping) for item in sequence(wish)):
         yield from _compare_list(found, sequence(wish), path)
     elif not _same(found, wish, path):
-        shown = "another value is wanted" if path.endswith(UNSAID) else f"{_said(found)} -> {_said(wish)}"
-        yield f"{_key(path)}: {shown}"
+        shown = "another value is wanted" if path.endswith(UNSAID) else f"{said(found)} -> {said(wish)}"
+        yield f"{key_of(path)}: {shown}"
 
 
 def _compare_env(found: object, wish: object) -> Iterator[str]:
@@ -157,13 +177,13 @@ def _compare_env(found: object, wish: object) -> Iterator[str]:
 def _compare_list(found: object, wish: object, path: str) -> Iterator[str]:
     there = sequence(found)
     if path.rpartition(".")[2] in REPLACED and len(there) != len(sequence(wish)):
-        yield f"{_key(path)}: {len(there)} -> {len(sequence(wish))} entries"
+        yield f"{key_of(path)}: {len(there)} -> {len(sequence(wish))} entries"
         return
     for index, item in enumerate(sequence(wish)):
         at = position(there, mapping(item), index)
         where = f"{path}[{mapping(item).get('name', index)}]"
         if at is None and "name" in mapping(item):
-            yield f"{_key(where)} is not set"
+            yield f"{key_of(where)} is not set"
         else:
             yield from _compare({} if at is None else there[at], item, where)
 
@@ -193,7 +213,7 @@ def _quantity(value: object) -> Decimal | None:
     return Decimal(amount[1]) * SCALES[amount[2]] if amount and amount[2] in SCALES else None
 
 
-def _key(path: str) -> str:
+def key_of(path: str) -> str:
     """What the configuration calls it; what has no typed key keeps the API's own name."""
     for prefix, key in TYPED:
         if path == prefix or path.startswith((f"{prefix}.", f"{prefix}[")):
@@ -201,16 +221,10 @@ def _key(path: str) -> str:
     return path
 
 
-def _said(value: object) -> str:
-    return "not set" if value in (None, "", [], {}) else str(value)
+def said(value: object) -> str:
+    return "not set" if value in (None, "", [], {}) else SPELLED.get(str(value), str(value))
 
 
 def _valued(variable: Mapping[str, object]) -> tuple[object, object]:
     """An empty value is absent from the API's JSON."""
     return variable.get("value", ""), variable.get("valueSource")
-
-
-def listed(settings: Mapping[str, object], annotation: str) -> set[str]:
-    """Names that such an annotation holds."""
-    names = mapping(settings.get("annotations", {})).get(annotation, "")
-    return {name for name in str(names).split(",") if name}

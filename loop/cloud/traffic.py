@@ -1,20 +1,24 @@
 """Moves traffic between revisions that exist: promotion, restoration, and the tags that are no longer needed.
 
-Only the split and our own annotation are sent (update mask), with the etag of the read they rest on: the template, and
-whatever else somebody changed meanwhile, stays. Everything is read back.
+Only the split, our own annotations and those of the service's own settings that change with it are sent (update mask),
+with the etag of the read they rest on: the template, and whatever else somebody changed meanwhile, stays. The split is
+read back.
 """
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from loop.cloud import standing
+from loop.cloud.access import Invokers
 from loop.cloud.calls import call, delays, poll
 from loop.cloud.conversions import splits_from_proto, traffic_split
 from loop.cloud.services import CONFLICTS_WITHIN, SETTLE_WITHIN, START_WITHIN, Services, fenced, in_words
-from loop.cloud.values import Shift
+from loop.cloud.values import Shift, Shifted
 from loop.cloud.wire import Wire
-from loop.core.environment import Service
+from loop.core.environment import Access, Service
 from loop.core.model import Serving
 from loop.core.traffic import shares
 from loop.errors import Conflict, Missing, Moved, Wait
@@ -24,31 +28,39 @@ if TYPE_CHECKING:
 
 
 class Traffic:
-    def __init__(self, wire: Wire, services: Services) -> None:
+    def __init__(self, wire: Wire, services: Services, invokers: Invokers) -> None:
         self._wire = wire
         self._services = services
+        self._invokers = invokers
 
-    def move(self, shift: Shift, wait: Wait) -> Serving:
-        """Give the traffic to `shift.to`; nothing is sent where it is there already.
+    def move(self, shift: Shift, wait: Wait) -> Shifted:
+        """Give the traffic to `shift.to`, and the service's own settings with it; nothing is sent where all is so.
 
         Conflict, and nothing changed, where the present split is neither of ours nor one that was expected.
         """
         service, to = shift.service, dict(shift.to)
+        settings: tuple[str, ...] = ()
+        kept: tuple[str, ...] = ()
+        access = _Access(self._invokers, shift, wait)
 
-        def change(found: "ServiceProto") -> bool:
+        def change(found: "ServiceProto") -> Sequence[str]:
+            nonlocal settings, kept
             now = shares(splits_from_proto(found))
-            if now == to:
-                return False
             sole = next(iter(now)) if len(now) == 1 else ""
-            if sole not in shift.ours and now != dict(shift.expected):
+            if now != to and sole not in shift.ours and now != dict(shift.expected):
                 raise Moved(
                     f"{service.service} serves {in_words(splits_from_proto(found)) or 'nothing'}, "
                     f"which {_whose(service, now)} decided",
                     where=self._services.name(service),
                     hint="see who deploys it; it was left alone",
                 )
+            before = type(found)(found)
+            settings, kept = _own_settings(found, shift)
+            paths = standing.paths_changed(before, found)
+            if now == to and not paths:
+                return ()
             found.traffic = traffic_split(to, found.traffic)
-            return True
+            return ("traffic", *paths)
 
         gone = next((revision for revision in to if not self._services.has_revision(service, revision, wait)), "")
         if gone:
@@ -57,38 +69,47 @@ class Traffic:
                 where=self._services.name(service),
                 hint="deploy again: loop run",
             )
-        self._changed(service, change, shift.fence, f"moving the traffic of {service.service}", wait)
-        return self._read_back(service, to, wait)
+        what = f"moving the traffic of {service.service}"
+        self._changed(service, change, shift.fence, what, wait, first=access.before)
+        serving = self._read_back(service, to, wait)
+        access.after()
+        return Shifted(serving=serving, settings=(*settings, *access.said), kept=kept)
 
     def drop_tags(self, service: Service, tags: frozenset[str], fence: str, wait: Wait) -> None:
         """Take these tags away; revisions and split stay."""
 
-        def change(found: "ServiceProto") -> bool:
+        def change(found: "ServiceProto") -> Sequence[str]:
             kept = [target for target in found.traffic if target.tag not in tags]
             if len(kept) == len(found.traffic):
-                return False
+                return ()
             taking = [target for target in found.traffic if target.tag in tags and target.percent]
             for target in taking:
                 target.tag = ""
             found.traffic = [*kept, *taking]
-            return True
+            return ("traffic",)
 
         self._changed(service, change, fence, f"removing tags of {service.service}", wait)
 
     def _changed(
-        self, service: Service, change: "Callable[[ServiceProto], bool]", fence: str, what: str, wait: Wait
-    ) -> None:
-        """Read, change, send, wait; anew where somebody else changed the service between the first and the third."""
+        self, service: Service, change: "Callable[[ServiceProto], Sequence[str]]", fence: str, what: str, wait: Wait,
+        *, first: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        """Read, change, send, wait; anew where somebody else changed the service between the first and the third.
+
+        `change` answers with the paths that it changed; `first` is done before they are sent, or where there are none.
+        """
         until = time.monotonic() + CONFLICTS_WITHIN
         for delay in delays():
             found = self._services.settled(service, wait)
             if found is None:
                 raise Missing(f"{service.service} does not exist", where=self._services.name(service))
-            if not change(found):
-                return
+            paths = change(found)
             fenced(found, service, fence)
+            first()
+            if not paths:
+                return
             try:
-                operation = self._sent(found, service, what, wait)
+                operation = self._sent(found, paths, service, what, wait)
             except Moved:
                 raise
             except Conflict:
@@ -101,11 +122,12 @@ class Traffic:
                 raise error
             return
 
-    def _sent(self, found: "ServiceProto", service: Service, what: str, wait: Wait) -> str:
+    def _sent(self, found: "ServiceProto", paths: Sequence[str], service: Service, what: str, wait: Wait) -> str:
         from google.cloud.run_v2.types import UpdateServiceRequest
         from google.protobuf.field_mask_pb2 import FieldMask
 
-        request = UpdateServiceRequest(service=found, update_mask=FieldMask(paths=["traffic", "annotations"]))
+        mask = FieldMask(paths=dict.fromkeys([*paths, "annotations"]))
+        request = UpdateServiceRequest(service=found, update_mask=mask)
         where = self._services.name(service)
         return str(call(self._wire.services.update_service, request, what=what, where=where, wait=wait).operation.name)
 
@@ -123,6 +145,37 @@ class Traffic:
                 hint="see who else deploys it, then: loop resume",
             )
         return serving
+
+
+class _Access:
+    """Who may call the service: no longer everyone before the traffic comes, everyone once it is there."""
+
+    def __init__(self, invokers: Invokers, shift: Shift, wait: Wait) -> None:
+        self._invokers = invokers
+        self._service = replace(shift.service, access=standing.access_of(shift))
+        self._wait = wait
+        self.said: tuple[str, ...] = ()
+
+    def before(self) -> None:
+        if self._service.access is Access.PRIVATE:
+            self._grant(Access.PUBLIC)
+
+    def after(self) -> None:
+        if self._service.access is Access.PUBLIC:
+            self._grant(Access.PRIVATE)
+
+    def _grant(self, was: Access) -> None:
+        if self._invokers.grant(self._service, self._wait):
+            self.said = (f"access: {was} -> {self._service.access}",)
+
+
+def _own_settings(found: "ServiceProto", shift: Shift) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Sentences on what changes, and on what stays because it is somebody else's."""
+    if shift.apply:
+        return standing.apply(found, shift.service), ()
+    if shift.back is not None:
+        return standing.put_back(found, shift.back, shift.definitions)
+    return (), ()
 
 
 def _whose(service: Service, split: Mapping[str, int]) -> str:

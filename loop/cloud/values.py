@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from loop.core.environment import Access, Proof, Service
-from loop.core.model import Probe, Serving
+from loop.core.model import Probe, Serving, Standing
 
 Json = dict[str, object]
 """A message in the API's own JSON names."""
@@ -41,7 +41,7 @@ class Order:
     fence: str = ""
     """The lease's fencing number (design section 7); 0 writes and checks none."""
     tag: str = ""
-    """Of a candidate: it gets this tag and no traffic. A service's first revision takes the traffic all the same."""
+    """Of a candidate: it gets this tag and no traffic, and what holds for the whole service stays as it is."""
     superseded: frozenset[str] = frozenset()
     """Tags of the run's own earlier candidates, which are taken away."""
 
@@ -58,6 +58,23 @@ class Shift:
     expected: Mapping[str, int] = field(default_factory=dict)
     """A split that may be there as well."""
     fence: str = ""
+    apply: bool = False
+    """The service's own settings become what `service` says, in the same update."""
+    back: Standing | None = None
+    """What the service's own settings were: where they are what one of `definitions` says, they become that again."""
+    definitions: tuple[Service, ...] = ()
+    """The service as the run's iterations define it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shifted:
+    """A change of traffic, read back, and what changed with it."""
+
+    serving: Serving
+    settings: tuple[str, ...] = ()
+    """The service's own settings that changed, a sentence each."""
+    kept: tuple[str, ...] = ()
+    """Those that were not put back: somebody else changed them since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +92,8 @@ class Observed:
     """Where several revisions take traffic: each with its content digest, empty where it is not ours."""
     access: Access | None = None
     """`public` or `private`; None where the configuration does not say who may call it."""
+    standing: Standing = field(default_factory=Standing)
+    """What of `service` and its access a later roll back puts back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

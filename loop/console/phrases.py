@@ -50,6 +50,7 @@ from loop.core.wording import (
     short_commit,
     short_image,
     split_words,
+    standing_words,
 )
 
 LOG_LINES = 12
@@ -229,13 +230,14 @@ def _of_traffic(
 ) -> Said:
     match event:
         case ServicePromoted():
-            return Said(f"{event.service}: {event.serving.revision} takes all traffic")
+            own = f"; {'; '.join(event.settings)}" if event.settings else ""
+            return Said(f"{event.service}: {event.serving.revision} takes all traffic{own}")
         case ServicesPromoted():
             return Said(f"promoted as one unit: {', '.join(event.services)}", Tone.GOOD)
         case PromotionUndone():
             back = f"; put back: {', '.join(event.restored)}" if event.restored else ""
             left = "".join(f"; {name} could not be put back: {why}" for name, why in event.left.items())
-            return Said(f"promotion failed at {event.service}: {event.reason}{back}{left}", Tone.BAD)
+            return Said(f"promotion failed at {event.service}: {event.reason}{back}{left}{_standing(event)}", Tone.BAD)
         case ServicesRestored():
             return _restored(event)
         case RollbackRequested():
@@ -247,7 +249,12 @@ def _restored(event: ServicesRestored) -> Said:
     same = [f"{', '.join(event.untouched)} had it still"] if event.untouched else []
     left = [f"{name} left alone: {why}" for name, why in event.left.items()]
     head = f"put back ({event.why})" if back else "nothing to put back"
-    return Said(": ".join([head, "; ".join([*back, *same, *left])]), Tone.BAD if event.left else Tone.STEP)
+    said = ": ".join([head, "; ".join([*back, *same, *left])]) + _standing(event)
+    return Said(said, Tone.BAD if event.left or event.kept else Tone.STEP)
+
+
+def _standing(event: PromotionUndone | ServicesRestored) -> str:
+    return "".join(f"; {name}: {words}" for name, words in standing_words(event))
 
 
 def _of_hook(event: HookFinished) -> Said:

@@ -21,6 +21,7 @@ from loop.core.model import (
     Problem,
     Serving,
     Split,
+    Standing,
     SuiteResult,
     TrendRow,
     Verdict,
@@ -175,6 +176,8 @@ class ServiceObserved(Event):
     """The run's earlier candidate, where it is still what is wanted."""
     differs: tuple[str, ...] = ()
     """Every difference between wanted and serving, a sentence each, without values that may be secrets."""
+    standing: Standing | None = None
+    """What held for the whole service; None where it did not exist, and in older journals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,6 +329,8 @@ class ServicePromoted(Event):
     iteration: int
     service: str
     serving: Serving
+    settings: tuple[str, ...] = ()
+    """What changed with it for the whole service, a sentence each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,6 +351,10 @@ class PromotionUndone(Event):
     restored: tuple[str, ...] = ()
     left: dict[str, str] = field(default_factory=dict)
     """Service -> why it could not be put back: it serves the candidate."""
+    settings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Service -> what of its own settings went back too, a sentence each."""
+    kept: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Service -> those that did not, because somebody else changed them since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,6 +369,10 @@ class ServicesRestored(Event):
     left: dict[str, str] = field(default_factory=dict)
     """Service -> why it was left alone."""
     why: str = ""
+    settings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Service -> what of its own settings went back too, a sentence each."""
+    kept: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Service -> those that did not, because somebody else changed them since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -171,7 +171,7 @@ def _prepared(
     match event:
         case ServiceObserved():
             changes = {"url": event.url, "found": event.found, "unchanged": event.unchanged, "reason": event.reason}
-            changes |= {"tag": event.tag, "differs": event.differs}
+            changes |= {"tag": event.tag, "differs": event.differs, "standing": event.standing}
             tested = event.candidate or event.found
             if event.unchanged and tested:
                 changes |= {"revision": tested.revision, "image": tested.image, "created": tested}
@@ -248,7 +248,8 @@ def _moved(state: RunState, event: ServicePromoted | ServicesPromoted | Promotio
     k = event.iteration
     match event:
         case ServicePromoted():
-            return _service(replace(state, report_stale=True), k, event.service, promoted=event.serving)
+            told = replace(state, report_stale=True)
+            return _service(told, k, event.service, promoted=event.serving, applied=event.settings)
         case ServicesPromoted():
             return _changed(replace(state, promote=False), k, promotion=event, undone=None, report="")
         case PromotionUndone():

@@ -375,6 +375,16 @@ class Serving:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What holds for a service whatever revision serves: as much of it as a configuration can name. No secrets."""
+
+    settings: dict[str, str] = field(default_factory=dict)
+    """Path in the API's JSON -> value; what is missing was not set."""
+    everyone: bool | None = None
+    """allUsers is among its invokers; None where that was not asked (`access: keep`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     at: datetime
     status: int | None

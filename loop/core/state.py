@@ -24,7 +24,7 @@ from loop.core.events import (
     ServiceUnhealthy,
 )
 from loop.core.evidence import SuiteEvidence
-from loop.core.model import Change, Failing, Judgement, Problem, Serving, Split, SuiteResult, TrendRow
+from loop.core.model import Change, Failing, Judgement, Problem, Serving, Split, Standing, SuiteResult, TrendRow
 
 ActionKey = tuple[str, int | None, str]
 """Action's class name, iteration, subject."""
@@ -37,6 +37,8 @@ class ServiceState:
     name: str
     url: str = ""
     found: Serving | None = None
+    standing: Standing | None = None
+    """What held for the whole service then."""
     unchanged: bool | None = None
     """None until observed."""
     reason: str = ""
@@ -53,6 +55,8 @@ class ServiceState:
     """Tag of the candidate that this iteration tests; empty where the service's own address is tested."""
     promoted: Serving | None = None
     """As read back once the candidate took the traffic."""
+    applied: tuple[str, ...] = ()
+    """What changed for the whole service with that."""
     restored: tuple[Split, ...] = ()
     """The split as it was put back after this iteration."""
     failure: BuildFailed | RevisionFailed | ServiceUnhealthy | None = None

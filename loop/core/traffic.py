@@ -6,13 +6,14 @@ that is promoted. Where such a one changed too, the two were not tested together
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loop.core import evidence
 from loop.core.environment import Charter, OnFailure, Promotion, Service, Strategy
-from loop.core.model import Serving, Split, Verdict
+from loop.core.events import RevisionFailed
+from loop.core.model import Serving, Split, Standing, Verdict
 from loop.core.names import revision_name
-from loop.core.state import IterationState, RunState
+from loop.core.state import IterationState, RunState, ServiceState
 
 _URL_OF = re.compile(r"\$\{services\.([A-Za-z0-9_-]+)\.url\}")
 
@@ -93,6 +94,21 @@ def wanted_back(state: RunState, it: IterationState) -> Mapping[str, Serving | N
     return found_first(state)
 
 
+def standing_first(state: RunState, name: str) -> Standing | None:
+    """What held for the whole service before the run changed any of it; None where the journal does not say.
+
+    Who may call it is asked from the iteration on whose configuration has `access:`, and changed by none before.
+    """
+    seen = [s.standing for it in state.iterations if (s := it.services.get(name)) and s.standing]
+    everyone = next((standing.everyone for standing in seen if standing.everyone is not None), None)
+    return replace(seen[0], everyone=everyone) if seen else None
+
+
+def defined(state: RunState, name: str) -> tuple[Service, ...]:
+    """The service as each iteration defines it."""
+    return tuple(s for it in state.iterations for s in it.definitions if s.name == name)
+
+
 def definition(state: RunState, name: str) -> Service:
     """As the newest iteration that has the service defines it."""
     return next(s for it in reversed(state.iterations) for s in it.definitions if s.name == name)
@@ -143,7 +159,12 @@ def restoration_due(state: RunState, it: IterationState) -> bool:
         return True
     if not restores(state.charter) or it.restoration is not None:
         return False
-    return any(s.created and not s.unchanged for i in state.iterations for s in i.services.values())
+    return any(_deployed(s) for i in state.iterations for s in i.services.values())
+
+
+def _deployed(service: ServiceState) -> bool:
+    """A revision that failed counts: it took no traffic, but what holds for the whole service came with it."""
+    return bool(service.created or isinstance(service.failure, RevisionFailed)) and not service.unchanged
 
 
 def restores(charter: Charter) -> bool:

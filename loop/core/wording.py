@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from loop.core.actions import Ending
+from loop.core.events import PromotionUndone, ServicesRestored
 from loop.core.goal import meeting
 from loop.core.model import Fixed, Judgement, Outcome, Rate, Serving, Split, TrendRow, Verdict
 from loop.core.state import IterationState, RunState, ServiceState
@@ -124,6 +125,13 @@ def serves(service: ServiceState) -> str:
     read = read_last(service)
     splits = service.restored or (read.traffic if read else ())
     return split_words(split for split in splits if split.percent)
+
+
+def standing_words(back: PromotionUndone | ServicesRestored) -> tuple[tuple[str, str], ...]:
+    """(service, what became of the settings that hold for all its revisions)."""
+    told = [(name, f"its own settings went back too: {'; '.join(said)}") for name, said in back.settings.items()]
+    kept = [(name, f"somebody else changed since, and it stays: {'; '.join(said)}") for name, said in back.kept.items()]
+    return (*told, *kept)
 
 
 def split_words(splits: Iterable[Split]) -> str:

@@ -44,11 +44,12 @@ def observe(action: ObserveService, setting: Setting, emit: Emit) -> None:
         otherwise = f"or take existing: out of services.{service.name} and commit that, then: loop run"
         hint = f"have it deployed, then: loop resume; {otherwise} --env {state.environment}"
         raise Missing(f"the service {service.service} does not exist", where=platform.url(service), hint=hint)
-    differs = _differs(service, found, it, setting)
+    beside = it.confirms is None and _has_candidates(state, found)
+    differs = (*_differs(service, found, it, setting), *_standing_differs(service, found, beside, setting))
     if it.confirms is not None:
         differs = _not_promoted(state, it, service, found) or differs
     earlier, tag = None, ""
-    if differs and it.confirms is None and _has_candidates(state, found):
+    if differs and beside:
         earlier, tag = _candidate(state, it, service, setting, emit)
     emit(
         ServiceObserved(
@@ -59,6 +60,7 @@ def observe(action: ObserveService, setting: Setting, emit: Emit) -> None:
             unchanged=not differs or earlier is not None,
             reason=_first(differs) or (AS_FOUND if service.existing else UNCHANGED),
             differs=differs,
+            standing=found.standing if found else None,
             tag=tag,
             candidate=earlier,
         )
@@ -98,14 +100,25 @@ def _not_promoted(
 
 
 def _differs(service: Service, found: cloud.Observed | None, it: IterationState, setting: Setting) -> tuple[str, ...]:
-    """Every difference between wanted and found; none where others deploy the service."""
+    """Every difference between wanted and found that a new revision ends; none where others deploy the service."""
     if service.existing:
         return ()
     platform = setting.platform()
     image = platform.by_digest(_given(service) or "") or ""
     env = setting.environment(service, it)
-    sentences = platform.differences(service, found, env=env, digest=it.digests[service.name], image=image)
+    sentences = platform.revision_differences(service, found, env=env, digest=it.digests[service.name], image=image)
     return tuple(map(setting.redact, sentences))
+
+
+def _standing_differs(
+    service: Service, found: cloud.Observed | None, beside: bool, setting: Setting
+) -> tuple[str, ...]:
+    """Every other difference: those that serve all revisions alike, so that a candidate must leave them as they are."""
+    if service.existing or found is None:
+        return ()
+    then = ", with the promotion" if beside else ""
+    sentences = setting.platform().standing_differences(service, found)
+    return tuple(f"{setting.redact(sentence)}{then}" for sentence in sentences)
 
 
 def _first(differs: tuple[str, ...]) -> str:
@@ -147,7 +160,8 @@ def deploy(action: DeployRevision, setting: Setting, emit: Emit) -> None:
     service = it.definition(action.service)
     platform = setting.platform()
     order = _order(service, state, it, setting)
-    identity.restrict(service, setting, emit)
+    if not order.tag:
+        identity.restrict(service, setting, emit)
     operation = platform.request_revision(order, wait=emit.wait)
     tag = order.tag
     known = it.services[service.name].operation
@@ -159,7 +173,8 @@ def deploy(action: DeployRevision, setting: Setting, emit: Emit) -> None:
     ended = platform.await_revision(operation or known, service, order.revision, wait=emit.wait, tag=tag)
     match ended:
         case cloud.Created():
-            platform.grant(service, wait=emit.wait)
+            if not order.tag:
+                platform.grant(service, wait=emit.wait)
             emit(
                 RevisionCreated(
                     iteration=it.number, service=service.name, revision=order.revision, serving=ended.serving
@@ -184,7 +199,7 @@ def probe(action: ProbeService, setting: Setting, emit: Emit) -> None:
         emit(ServiceUnverified(iteration=k, service=name, revision="", reason=reason))
         return
     within = emit.state.charter.evidence.wait
-    headers = identity.headers(service, setting, emit)
+    headers = identity.headers(identity.as_tested(service, it), setting, emit)
     proof = platform.probe(service, seen.url, seen.revision, wait=emit.wait, evidence_within=within, headers=headers)
     match proof:
         case cloud.Proven():
@@ -206,7 +221,7 @@ def probe(action: ProbeService, setting: Setting, emit: Emit) -> None:
                 )
             )
         case cloud.Unhealthy():
-            identity.check_call(service, proof.probe, setting, emit)
+            identity.check_call(identity.as_tested(service, it), proof.probe, setting, emit)
             log = _lines(proof.log, setting)
             emit(
                 ServiceUnhealthy(

@@ -85,7 +85,7 @@ def _lines(
 
 
 def _marked(service: Service, it: IterationState, setting: Setting, emit: Emit) -> cloud.Mark:
-    headers = identity.headers(service, setting, emit)
+    headers = identity.headers(identity.as_tested(service, it), setting, emit)
     return setting.platform().mark(service, it.services[service.name].url, wait=emit.wait, headers=headers)
 
 

@@ -5,6 +5,7 @@ No token is written anywhere: they go from memory to a child's environment, or o
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from loop.cloud.probes import Headers
 from loop.core.environment import Access, Service
@@ -19,6 +20,7 @@ REFUSED = frozenset({401, 403})
 
 
 def headers(service: Service, setting: Setting, emit: Emit) -> Headers:
+    """For the service's own address, or that of what `as_tested` answers with."""
     return setting.platform().headers(service, wait=emit.wait)
 
 
@@ -27,8 +29,13 @@ def headers_to(url: str, it: IterationState, setting: Setting, emit: Emit) -> He
     for service in it.definitions:
         addresses = (setting.platform().url(service), it.services[service.name].url)
         if any(f"{url}/".startswith(f"{address.rstrip('/')}/") for address in addresses if address):
-            return headers(service, setting, emit)
+            return headers(as_tested(service, it), setting, emit)
     return dict
+
+
+def as_tested(service: Service, it: IterationState) -> Service:
+    """A candidate is called as the service's policy says now: what `access:` wants comes with its promotion."""
+    return replace(service, access=Access.KEEP) if it.services[service.name].tag else service
 
 
 def restrict(service: Service, setting: Setting, emit: Emit) -> None:
@@ -49,7 +56,7 @@ def check_call(service: Service, probe: Probe | None, setting: Setting, emit: Em
 def for_suite(it: IterationState, setting: Setting, emit: Emit) -> Iterator[Mapping[str, str]]:
     """LOOP_TOKEN_<SERVICE> of each private service, and LOOP_TOKEN_URL, which answers as long as the suite runs."""
     platform = setting.platform()
-    private = [s for s in it.definitions if platform.private(s, wait=emit.wait)]
+    private = [s for s in it.definitions if platform.private(as_tested(s, it), wait=emit.wait)]
     valid = {_variable(s.name): platform.token(s, wait=emit.wait) for s in private}
     with tokens.serving({s.name: _fresh(s, setting, emit) for s in it.definitions}, setting.redact) as url:
         setting.redact.learn({**valid, tokens.VARIABLE: url.rpartition("/")[2]})  # a suite may print either

@@ -12,7 +12,17 @@ from loop.core.environment import Service
 from loop.core.events import PromotionUndone, ServicePromoted, ServicesPromoted, ServicesRestored
 from loop.core.model import Serving, Split
 from loop.core.state import IterationState, RunState
-from loop.core.traffic import candidates, confirmation, definition, in_order, made, shares, wanted_back
+from loop.core.traffic import (
+    candidates,
+    confirmation,
+    defined,
+    definition,
+    in_order,
+    made,
+    shares,
+    standing_first,
+    wanted_back,
+)
 from loop.errors import Conflict, Missing, PlatformError
 from loop.perform import identity
 from loop.perform.emit import Emit
@@ -29,16 +39,29 @@ def promote(action: PromoteServices, setting: Setting, emit: Emit) -> None:
     try:
         _check_the_others(it, setting, emit)
         for current in chosen:
-            serving = _promoted(current, it, setting, emit)
+            moved = _promoted(current, it, setting, emit)
             _prove(current, it, setting, emit)
-            emit(ServicePromoted(iteration=it.number, service=current.name, serving=serving))
+            emit(
+                ServicePromoted(
+                    iteration=it.number,
+                    service=current.name,
+                    serving=moved.serving,
+                    settings=tuple(map(setting.redact, moved.settings)),
+                )
+            )
     except PlatformError as error:
         found = {s.name: it.services[s.name].found for s in chosen}
         back = _put_back(chosen, found, setting, emit, despite=PlatformError)
         reason = setting.redact(error.message)
         emit(
             PromotionUndone(
-                iteration=it.number, service=current.name, reason=reason, restored=tuple(back.restored), left=back.left
+                iteration=it.number,
+                service=current.name,
+                reason=reason,
+                restored=tuple(back.restored),
+                left=back.left,
+                settings=back.settings,
+                kept=back.kept,
             )
         )
         raise
@@ -57,6 +80,8 @@ def restore(action: RestoreServices, setting: Setting, emit: Emit) -> None:
             untouched=tuple(back.untouched),
             left=back.left,
             why=_why(state),
+            settings=back.settings,
+            kept=back.kept,
         )
     )
 
@@ -74,7 +99,7 @@ def _check_the_others(it: IterationState, setting: Setting, emit: Emit) -> None:
             )
 
 
-def _promoted(service: Service, it: IterationState, setting: Setting, emit: Emit) -> Serving:
+def _promoted(service: Service, it: IterationState, setting: Setting, emit: Emit) -> cloud.Shifted:
     known = it.services[service.name]
     shift = cloud.Shift(
         service=service,
@@ -82,6 +107,7 @@ def _promoted(service: Service, it: IterationState, setting: Setting, emit: Emit
         ours=made(emit.state, service),
         expected=_shares(known.found),
         fence=setting.fence,
+        apply=True,
     )
     return setting.platform().move_traffic(shift, wait=emit.wait)
 
@@ -112,6 +138,9 @@ class Back:
     untouched: list[str] = field(default_factory=list)
     left: dict[str, str] = field(default_factory=dict)
     """Service -> why it was left as it is."""
+    settings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    kept: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of a service's own settings: what went back with the split, and what somebody else changed since."""
 
 
 def _put_back(
@@ -127,20 +156,31 @@ def _put_back(
             continue
         try:
             before = shares(setting.platform().serving(service, wait=emit.wait).traffic)
-            serving = _moved_back(service, wanted, setting, emit)
+            moved = _moved_back(service, wanted, setting, emit)
         except (despite, Missing) as trouble:
             back.left[service.name] = setting.redact(trouble.message)
             continue
         if before == wanted:
             back.untouched.append(service.name)
         else:
-            back.restored[service.name] = serving.traffic
+            back.restored[service.name] = moved.serving.traffic
+        if moved.settings:
+            back.settings[service.name] = tuple(map(setting.redact, moved.settings))
+        if moved.kept:
+            back.kept[service.name] = tuple(map(setting.redact, moved.kept))
     return back
 
 
-def _moved_back(service: Service, wanted: dict[str, int], setting: Setting, emit: Emit) -> Serving:
+def _moved_back(service: Service, wanted: dict[str, int], setting: Setting, emit: Emit) -> cloud.Shifted:
     """Only where the present split is one that this run made; Moved where it is somebody else's."""
-    shift = cloud.Shift(service=service, to=wanted, ours=made(emit.state, service), fence=setting.fence)
+    shift = cloud.Shift(
+        service=service,
+        to=wanted,
+        ours=made(emit.state, service),
+        fence=setting.fence,
+        back=standing_first(emit.state, service.name),
+        definitions=defined(emit.state, service.name),
+    )
     return setting.platform().move_traffic(shift, wait=emit.wait)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from loop.core.events import PromotionUndone, ServicesRestored
 from loop.core.state import IterationState
 from loop.core.traffic import Pair, candidates, made, pairs, shares, unasked_words
-from loop.core.wording import sentence, split_words
+from loop.core.wording import sentence, split_words, standing_words
 from loop.reports.document import Block, Bullet, Bullets, Code, Line, Paragraph, Strong, line
 from loop.reports.subject import Subject
 
@@ -33,7 +33,7 @@ def _told(subject: Subject, iteration: IterationState) -> Iterator[Bullet]:
     for pair in pairs(iteration):
         yield Bullet(_pair(pair, iteration))
     if iteration.promotion:
-        yield Bullet(line(Strong("Promoted"), f" as one unit: {', '.join(iteration.promotion.services)}"))
+        yield _promoted(iteration, iteration.promotion.services)
     if iteration.undone:
         yield from _undone(iteration.undone)
     told = [each for each in iteration.restorations if each.restored or each.left] or iteration.restorations[-1:]
@@ -49,11 +49,18 @@ def _pair(pair: Pair, iteration: IterationState) -> Line:
     return line(Strong(pair.caller), told, Code(serving), f", not the candidate of {pair.called}")
 
 
+def _promoted(iteration: IterationState, names: tuple[str, ...]) -> Bullet:
+    applied = {name: iteration.services[name].applied for name in names}
+    told = tuple(line(Strong(name), f", with the traffic: {'; '.join(said)}") for name, said in applied.items() if said)
+    return Bullet(line(Strong("Promoted"), f" as one unit: {', '.join(names)}"), told)
+
+
 def _undone(undone: PromotionUndone) -> Iterator[Bullet]:
     back = f" Put back: {', '.join(undone.restored)}." if undone.restored else " No other service had taken traffic."
     yield Bullet(line(Strong("Promotion failed"), f" at {undone.service}: {sentence(undone.reason)}{back}"))
     for service, why in undone.left.items():
         yield Bullet(line(Strong(service), f" could not be put back: {why}"))
+    yield from _standing(undone)
 
 
 def _restored(restored: ServicesRestored) -> Iterator[Bullet]:
@@ -64,6 +71,11 @@ def _restored(restored: ServicesRestored) -> Iterator[Bullet]:
         yield Bullet(line(f"Had that split still: {', '.join(restored.untouched)}"))
     for service, why in restored.left.items():
         yield Bullet(line(Strong(service), f" was left alone: {why}"))
+    yield from _standing(restored)
+
+
+def _standing(back: PromotionUndone | ServicesRestored) -> Iterator[Bullet]:
+    return (Bullet(line(Strong(service), f": {words}")) for service, words in standing_words(back))
 
 
 def _way_back(subject: Subject, iteration: IterationState) -> Iterator[Bullet]:

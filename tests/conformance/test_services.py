@@ -132,6 +132,30 @@ def test_a_mask_leaves_everything_else_alone(target, service, name):
     assert updated.generation == 2
 
 
+def test_a_mask_of_what_holds_for_all_revisions_changes_it_with_the_traffic_and_nothing_else(target, service, name):
+    change = run_v2.Service(
+        name=service.name,
+        ingress=run_v2.IngressTraffic.INGRESS_TRAFFIC_INTERNAL_ONLY,
+        scaling={"min_instance_count": 1},
+        labels={"team": "red"},
+        invoker_iam_disabled=True,
+        traffic=[target.to(f"{name}-one", tag="blue")],
+        description="ignored",
+    )
+    paths = ["traffic", "ingress", "scaling", "labels", "invoker_iam_disabled"]
+    updated = target.wait(target.services.update_service({"service": change, "update_mask": {"paths": paths}}))
+    assert (updated.ingress, updated.scaling.min_instance_count) == (change.ingress, 1)
+    assert (dict(updated.labels), updated.invoker_iam_disabled) == ({"team": "red"}, True)
+    assert [each.tag for each in updated.traffic] == ["blue"]
+    assert (updated.template, updated.description) == (service.template, "")
+    assert updated.latest_created_revision == service.latest_created_revision
+    assert (
+        target.wait(target.change(name, "labels", "scaling", "invoker_iam_disabled")).scaling == run_v2.ServiceScaling()
+    )
+    left = target.services.get_service(name=service.name)
+    assert (dict(left.labels), left.invoker_iam_disabled, left.ingress) == ({}, False, change.ingress)
+
+
 def test_a_mask_with_an_unknown_field_is_refused(target, service):
     request = run_v2.UpdateServiceRequest(service=service, update_mask=field_mask_pb2.FieldMask(paths=["no_such"]))
     with target.refuses(exceptions.InvalidArgument, "no_such"):

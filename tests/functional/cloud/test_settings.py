@@ -35,7 +35,7 @@ CHANGES = {
     "concurrency": (11, ("concurrency: 10 -> 11",)),
     "timeout": (60.0, ("timeout: 90.500s -> 60s",)),
     "service_account": ("b@acme.iam", ("service_account: runner@acme.iam.gserviceaccount.com -> b@acme.iam",)),
-    "ingress": (Ingress.ALL, ("ingress: INGRESS_TRAFFIC_INTERNAL_ONLY -> INGRESS_TRAFFIC_ALL",)),
+    "ingress": (Ingress.ALL, ("ingress: internal -> all",)),
     "vpc": (Vpc(network="default", subnet="b"), ("vpc.networkInterfaces[0].subnetwork: apps -> b",)),
     "labels": ({"team": "blue"}, ("labels.team: red -> blue",)),
     "args": (("other.py",), ("args: another value is wanted",)),
@@ -131,7 +131,7 @@ def test_a_service_level_setting_alone_is_a_difference(stage, image):
     service = stage.service(image=image)
     stage.deploy(service)
     wish = replace(service, settings=Settings(ingress=Ingress.INTERNAL))
-    assert differences(stage, wish) == ("ingress: INGRESS_TRAFFIC_ALL -> INGRESS_TRAFFIC_INTERNAL_ONLY",)
+    assert differences(stage, wish) == ("ingress: all -> internal",)
 
 
 def test_what_the_platform_does_not_offer_is_an_error_that_names_it(stage, image):

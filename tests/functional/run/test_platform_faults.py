@@ -236,13 +236,15 @@ def test_a_promotion_that_fails_halfway_is_undone_and_tried_again_by_resume(faul
     stack.write("configs/local.yaml", stack.read("configs/local.yaml") + "traffic: candidate\n")
     for name in before:
         stack.write(f"services/{name}/note.txt", "another build\n")
+    stack.configure("c: {source: services/c,", "c: {source: services/c, ingress: internal,")
     stack.commit("All three change")
 
     def not_b(method: str, _number: int, request: bytes) -> Any:
         if method != "UpdateService":
             return None
         asked = run.UpdateServiceRequest.deserialize(request)
-        moves = "traffic" in asked.update_mask.paths and asked.service.name.endswith("/b")
+        paths = asked.update_mask.paths
+        moves = "traffic" in paths and "template" not in paths and asked.service.name.endswith("/b")
         return denied("run.services.update", "services/b") if moves else None
 
     faults.fault = not_b
@@ -255,6 +257,8 @@ def test_a_promotion_that_fails_halfway_is_undone_and_tried_again_by_resume(faul
     assert "run.services.update is missing" in report
     undone = stack.record(2, 0)["traffic"]["undone"]
     assert (sorted(undone["restored"]), undone["left"]) == (["a", "c"], {})
+    assert undone["settings"] == {"c": ["ingress: internal -> all"]}
+    assert "**c**: its own settings went back too: ingress: internal -> all" in report
 
     faults.fault = lambda *_: None
     resumed = stack.loop("resume", "--env", "local")

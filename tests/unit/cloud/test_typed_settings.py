@@ -34,7 +34,7 @@ KEYS = {
     "service_account": ("a@p.iam", "b@p.iam", "service_account: a@p.iam -> b@p.iam"),
     "ingress": (
         Ingress.INTERNAL, Ingress.LOAD_BALANCING,
-        "ingress: INGRESS_TRAFFIC_INTERNAL_ONLY -> INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
+        "ingress: internal -> internal-and-cloud-load-balancing",
     ),
     "vpc": (
         Vpc(connector="projects/p/locations/r/connectors/c"), Vpc(network="n", subnet="s", egress=Egress.ALL_TRAFFIC),

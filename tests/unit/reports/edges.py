@@ -330,9 +330,13 @@ def half_promoted() -> Story:
     story.test(0, ())
     story.judge(0, _passed())
     promoted = replace(serving("auth"), traffic=(Split(revision=f"acme-auth-l{UID}-0", percent=100),))
-    story.tell(ServicePromoted(iteration=0, service="auth", serving=promoted))
+    own = ("ingress: all -> internal", "access: public -> private")
+    story.tell(ServicePromoted(iteration=0, service="auth", serving=promoted, settings=own))
     reason = "updating the service acme-backend: permission denied: run.services.update is missing"
-    story.tell(PromotionUndone(iteration=0, service="backend", reason=reason, restored=("auth",)))
+    back, kept = {"auth": ("ingress: internal -> all",)}, {"auth": ("labels.team: green",)}
+    story.tell(
+        PromotionUndone(iteration=0, service="backend", reason=reason, restored=("auth",), settings=back, kept=kept)
+    )
     story.tell(RunPaused(message=reason, where="acme-backend", hint="ask for the permission", exit_code=3))
     return story
 
