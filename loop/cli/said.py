@@ -1,11 +1,11 @@
 """What a command that is over says of a run, and its exit code."""
 
+from loop.core.back import left_alone, rolled_back, words
 from loop.core.pruning import Pruning
 from loop.core.state import RunState
 from loop.core.traffic import candidates
 from loop.core.wording import count
 from loop.errors import PlatformError
-from loop.perform.traffic import NEW
 
 
 def exit_code(state: RunState) -> int:
@@ -19,11 +19,9 @@ def exit_code(state: RunState) -> int:
 
 def rollback_code(state: RunState) -> int:
     """What did not serve before the run can not be put back, which is no failure; what somebody else changed is one."""
-    it = state.current
-    if it is None or it.restoration is None or state.rollback:
+    if state.back is None:
         return state.paused.exit_code if state.paused else 130
-    moved = it.restoration.kept or any(why != NEW for why in it.restoration.left.values())
-    return PlatformError.exit_code if moved else 0
+    return PlatformError.exit_code if left_alone(state) or state.back.kept else 0
 
 
 def pruned(service: str, what: Pruning, there: int, *, dry: bool) -> str:
@@ -37,8 +35,10 @@ def pruned(service: str, what: Pruning, there: int, *, dry: bool) -> str:
 
 def nothing_to_promote(state: RunState) -> str:
     tested = next((it for it in reversed(state.iterations) if candidates(it) and it.judgement), None)
-    if state.rolled_back:
+    if rolled_back(state):
         return "it was rolled back; a new run tests its commit again"
+    if state.asked_back:
+        return f"it was to be rolled back ({words(state)})"
     if tested is None or tested.judgement is None:
         return "it has no candidates that were tested"
     if any(it.restoration for it in state.iterations):

@@ -17,11 +17,12 @@ from loop.cli.here import connector, journal_of, known_environment, repository, 
 from loop.cli.said import exit_code, nothing_to_promote, pruned, rollback_code
 from loop.cli.signals import Signals
 from loop.console.observer import Observer
+from loop.core.back import rolled_back
 from loop.core.environment import Charter, Environment
 from loop.core.events import Event, RollbackRequested, RunResumed, RunStarted
 from loop.core.state import RunState
 from loop.core.traffic import promotable
-from loop.core.wording import standing
+from loop.core.wording import resume_command, standing
 from loop.engine import Engine, utc_now
 from loop.errors import UsageError
 from loop.journal import Journal, Lease, Run
@@ -124,9 +125,17 @@ class Session:
         """A run that was stopped in the middle may have moved some of the traffic: what it left counts as found."""
         newest = next(iter(reversed(self._journal.runs(self._environment.charter.name))), None)
         state = self._journal.state(newest) if newest else None
-        if state and not state.ended and not state.rolled_back:
+        if state is None or rolled_back(state):
+            return
+        if state.asked_back:
+            trouble = f"is not rolled back ({standing(state)})"
+            way = f"loop rollback {state.name} would go on with that"
+        elif not state.ended:
+            trouble = f"did not end ({standing(state)})"
             way = f"loop resume {state.name} would go on with it, loop rollback {state.name} puts back what it found"
-            sys.stderr.write(f"warning: {state.name} did not end ({standing(state)}); {way}\n")
+        else:
+            return
+        sys.stderr.write(f"warning: {state.name} {trouble}; {way}\n")
 
     def resume(self, name: str, *, ref: str | None, again: bool, json: bool) -> int:
         """Go on with a run of this environment; its exit code."""
@@ -142,14 +151,15 @@ class Session:
         """Give the traffic to what a run tested, and confirm it; its exit code."""
         run = self._found(name)
         state = self._journal.state(run)
-        if state.rolled_back or state.current is None or not promotable(state.current):
-            hint = f"loop show {state.name}, or loop run --env {state.environment}"
+        if state.asked_back or state.current is None or not promotable(state.current):
+            way = resume_command(state) if state.asked_back else f"loop show {state.name}"
+            hint = f"{way}, or loop run --env {state.environment}"
             raise UsageError(nothing_to_promote(state), where=state.name, hint=hint)
         event = RunResumed(host=socket.gethostname(), pid=os.getpid(), promote=True)
         return self._drive(run, (event,), json=json)
 
     def rollback(self, name: str, *, json: bool) -> int:
-        """Put back the split that a run found; 3 where somebody else moved a service since."""
+        """Put back the split that a run found; 3 where a service is not as it was then."""
         run = self._found(name)
         if self._journal.state(run).current is None:
             raise UsageError(f"{name} deployed nothing", hint="loop history")
@@ -210,8 +220,8 @@ class Session:
                 for observer in seen:
                     observer.close()
         print_summary(state, json=json)
-        rolled_back = any(isinstance(event, RollbackRequested) for event in first)
-        return rollback_code(state) if rolled_back else exit_code(state)
+        backwards = any(isinstance(event, RollbackRequested) for event in first)
+        return rollback_code(state) if backwards else exit_code(state)
 
     def _setting(self, state: RunState) -> Setting:
         setting = Setting(

@@ -18,9 +18,9 @@ def promote(
 ) -> None:
     """Give all traffic to the candidates that a run tested, as one unit, and confirm it (traffic: promote: manual)."""
     from loop.cli.session import Session
-    from loop.cli.which import of_journal
+    from loop.cli.which import promotable
 
-    environment, name = of_journal(run, env)
+    environment, name = promotable(run, env)
     with Session.of_run(name, environment, wait=wait) as session:
         raise typer.Exit(session.promote(name, json=json))
 
@@ -33,7 +33,7 @@ def rollback(
 ) -> None:
     """Put back, as one unit, the split that a run found when it started. What somebody else moved since is left alone.
 
-    Exit code 3 where something was left alone for that reason.
+    Exit code 3 where something was left alone. What a roll back could not finish, the same command goes on with.
     """
     from loop.cli.session import Session
     from loop.cli.which import of_journal

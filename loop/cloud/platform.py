@@ -158,6 +158,10 @@ class Platform:
         """
         return self._traffic.move(shift, wait)
 
+    def in_place(self, shift: Shift, *, wait: Wait = time.sleep) -> bool:
+        """Whether the service serves by that split, and nothing of ours asks for another. Reads only."""
+        return self._traffic.in_place(shift, wait)
+
     def revisions(self, service: Service, *, wait: Wait = time.sleep) -> tuple[RevisionSeen, ...]:
         """All revisions of the service; none where it does not exist. Reads only."""
         return self._revisions.seen(service, wait)

@@ -39,7 +39,7 @@ class Revisions:
         )
         if made is None:
             return
-        error = self._services.finished(made.operation.name, service, wait, time.monotonic() + START_WITHIN)
+        error = self._services.finished(made.operation.name, what, wait, time.monotonic() + START_WITHIN)
         if error is not None and not isinstance(error, Missing):
             raise error
 

@@ -183,7 +183,8 @@ class Services:
     ) -> Created | StartFailure:
         """Wait until the revision is ready and takes the traffic (or has the tag), or is known to have failed."""
         until = time.monotonic() + within
-        error = self.finished(operation, service, wait, until) if operation else None
+        what = f"deploying {service.service}"
+        error = self.finished(operation, what, wait, until) if operation else None
         found = self._decided(service, revision, wait, max(0.0, until - time.monotonic()), error)
         reason = failed_condition(found)
         if reason:
@@ -192,11 +193,13 @@ class Services:
             raise error
         return Created(serving=self._taking(service, revision, wait, tag))
 
-    def finished(self, operation: str, service: Service, wait: Wait, until: float) -> PlatformError | None:
-        """The error that the operation ended with. An operation that is no longer known counts as ended."""
+    def finished(self, operation: str, what: str, wait: Wait, until: float) -> PlatformError | None:
+        """The error that the operation ended with. An operation that is no longer known counts as ended.
+
+        `what`: the work, for the error's words.
+        """
         from loop.cloud.errors import from_status
 
-        what = f"deploying {service.service}"
         for delay in delays():
             began = time.monotonic()
             if began >= until:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from loop.cloud import standing
 from loop.cloud.access import Invokers
 from loop.cloud.calls import call, delays, poll
-from loop.cloud.conversions import splits_from_proto, traffic_split
+from loop.cloud.conversions import short, splits_from_proto, traffic_split
 from loop.cloud.services import CONFLICTS_WITHIN, SETTLE_WITHIN, START_WITHIN, Services, fenced, in_words
 from loop.cloud.values import Shift, Shifted
 from loop.cloud.wire import Wire
 from loop.core.environment import Access, Service
-from loop.core.model import Serving
+from loop.core.model import Serving, Split
 from loop.core.traffic import shares
 from loop.errors import Conflict, Missing, Moved, Wait
 
@@ -32,6 +32,13 @@ class Traffic:
         self._wire = wire
         self._services = services
         self._invokers = invokers
+
+    def in_place(self, shift: Shift, wait: Wait) -> bool:
+        """Reads only; Missing where the service does not exist."""
+        found = self._services.settled(shift.service, wait)
+        if found is None:
+            raise self._absent(shift.service)
+        return _in_place(found, shift)
 
     def move(self, shift: Shift, wait: Wait) -> Shifted:
         """Give the traffic to `shift.to`, and the service's own settings with it; nothing is sent where all is so.
@@ -46,18 +53,16 @@ class Traffic:
         def change(found: "ServiceProto") -> Sequence[str]:
             nonlocal settings, kept
             now = shares(splits_from_proto(found))
-            sole = next(iter(now)) if len(now) == 1 else ""
-            if now != to and sole not in shift.ours and now != dict(shift.expected):
+            if now != to and _sole(now) not in shift.ours and now != dict(shift.expected):
                 raise Moved(
-                    f"{service.service} serves {in_words(splits_from_proto(found)) or 'nothing'}, "
-                    f"which {_whose(service, now)} decided",
+                    f"{service.service} serves {in_words(splits_from_proto(found)) or 'nothing'}, {_whose(shift, now)}",
                     where=self._services.name(service),
                     hint="see who deploys it; it was left alone",
                 )
             before = type(found)(found)
             settings, kept = _own_settings(found, shift)
             paths = standing.paths_changed(before, found)
-            if now == to and not paths:
+            if _in_place(before, shift) and not paths:
                 return ()
             found.traffic = traffic_split(to, found.traffic)
             return ("traffic", *paths)
@@ -65,7 +70,8 @@ class Traffic:
         gone = next((revision for revision in to if not self._services.has_revision(service, revision, wait)), "")
         if gone:
             raise Missing(
-                f"{gone} is no longer there (pruned, or deleted): that split can not come back",
+                f"{gone} is no longer there (pruned, or deleted): that split can not come back; "
+                f"{service.service} serves {in_words(self._services.serving(service, wait).traffic) or 'nothing'}",
                 where=self._services.name(service),
                 hint="deploy again: loop run",
             )
@@ -102,7 +108,7 @@ class Traffic:
         for delay in delays():
             found = self._services.settled(service, wait)
             if found is None:
-                raise Missing(f"{service.service} does not exist", where=self._services.name(service))
+                raise self._absent(service)
             paths = change(found)
             fenced(found, service, fence)
             first()
@@ -117,10 +123,13 @@ class Traffic:
                     raise
                 wait(delay)
                 continue
-            error = self._services.finished(operation, service, wait, time.monotonic() + START_WITHIN)
+            error = self._services.finished(operation, what, wait, time.monotonic() + START_WITHIN)
             if error is not None:
                 raise error
             return
+
+    def _absent(self, service: Service) -> Missing:
+        return Missing(f"{service.service} does not exist", where=self._services.name(service))
 
     def _sent(self, found: "ServiceProto", paths: Sequence[str], service: Service, what: str, wait: Wait) -> str:
         from google.cloud.run_v2.types import UpdateServiceRequest
@@ -178,8 +187,29 @@ def _own_settings(found: "ServiceProto", shift: Shift) -> tuple[tuple[str, ...],
     return (), ()
 
 
-def _whose(service: Service, split: Mapping[str, int]) -> str:
-    """Another run of loop is told by the names that it gives."""
-    name = re.compile(rf"{re.escape(service.service)}-l([a-z2-7]{{6}})-\d+")
-    runs = {found[1] for revision in split if (found := name.fullmatch(revision))}
-    return f"another run of loop ({', '.join(sorted(runs))})" if runs else "somebody else"
+def _in_place(found: "ServiceProto", shift: Shift) -> bool:
+    """It serves so, and is not asked for a revision of ours that does not start: that one blocks every later update."""
+    wanted = _sole(_asked(found))
+    waiting = wanted in shift.ours and wanted not in shift.to
+    return shares(splits_from_proto(found)) == dict(shift.to) and not waiting
+
+
+def _asked(found: "ServiceProto") -> dict[str, int]:
+    """The split that the specification asks for by name; what follows the latest revision is left aside."""
+    named = [entry for entry in found.traffic if entry.percent]
+    return shares(Split(revision=short(entry.revision), percent=entry.percent) for entry in named)
+
+
+def _sole(split: Mapping[str, int]) -> str:
+    return next(iter(split)) if len(split) == 1 else ""
+
+
+def _whose(shift: Shift, split: Mapping[str, int]) -> str:
+    """Names tell who made a revision; who gave it the traffic, nothing tells."""
+    name = re.compile(rf"{re.escape(shift.service.service)}-l([a-z2-7]{{6}})-\d+")
+    others = {found[1] for revision in set(split) - shift.ours if (found := name.fullmatch(revision))}
+    makers = [f"run {uid} of loop" for uid in sorted(others)]
+    makers += ["this run"] if set(split) & shift.ours else []
+    if not makers:
+        return "which somebody else decided"
+    return f"made by {' and '.join(makers)}; who gave the traffic there is not known"

@@ -6,6 +6,7 @@ from datetime import datetime
 from loop.console.phases import phase
 from loop.console.summary import iterations, last_judged
 from loop.console.text import blocks, cut, table, wrapped
+from loop.core.back import left_alone
 from loop.core.loglines import of_case, words
 from loop.core.model import Failing, Judgement
 from loop.core.state import IterationState, RunState
@@ -48,7 +49,7 @@ def status(state: RunState, *, now: datetime, holder: str = "", width: int = 80)
     head = f"{state.name} ({state.uid}): {standing(state)}, {working}; begun {moment(state.started)}"
     if state.current is None:
         return blocks(list(wrapped(head, width)), list(_way_on(state, holder)))
-    services = [_service(state.current, name, now) for name in state.current.services]
+    services = [_service(state, state.current, name, now) for name in state.current.services]
     suites = [_suite(state.current, name, now) for name in state.current.suites]
     return blocks(
         list(wrapped(head, width)),
@@ -60,11 +61,12 @@ def status(state: RunState, *, now: datetime, holder: str = "", width: int = 80)
     )
 
 
-def _service(iteration: IterationState, name: str, now: datetime) -> tuple[str, ...]:
+def _service(state: RunState, iteration: IterationState, name: str, now: datetime) -> tuple[str, ...]:
     service = iteration.services[name]
     where = phase(service, iteration)
     took = duration((now - where.since).total_seconds()) if where.since else ""
-    return name, where.text, took, traffic(service)
+    # what somebody else moved serves no longer as it was read
+    return name, where.text, took, "left alone" if name in left_alone(state) else traffic(service)
 
 
 def _suite(iteration: IterationState, name: str, now: datetime) -> tuple[str, str]:
@@ -80,7 +82,11 @@ def _way_on(state: RunState, holder: str) -> Iterator[str]:
         yield f"Paused: {one_line(state.paused.message)}"
         if state.paused.hint:
             yield f"To mend it: {one_line(state.paused.hint)}"
-    if (not state.ended or state.owes) and not holder:
+    for name, why in left_alone(state).items():
+        yield f"Left alone: {name}, {one_line(why)}"
+    if state.asked_back and not holder:
+        yield f"Next: {next_command(state)}"
+    elif (not state.ended or state.owes) and not holder:
         yield f"Next: {next_command(state) if state.paused else resume_command(state)}"
 
 

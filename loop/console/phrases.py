@@ -30,6 +30,7 @@ from loop.core.events import (
     RunStarted,
     ServiceObserved,
     ServicePromoted,
+    ServiceRestored,
     ServicesPromoted,
     ServicesRestored,
     ServiceUnhealthy,
@@ -82,7 +83,9 @@ def said(event: Event, state: RunState) -> Said | None:
             return _of_failure(event)
         case IterationStarted() | DependencyProbed() | SuiteFinished() | ServingChecked() | IterationJudged():
             return _of_results(event, state)
-        case ServicePromoted() | ServicesPromoted() | PromotionUndone() | ServicesRestored() | RollbackRequested():
+        case ServicePromoted() | ServicesPromoted() | PromotionUndone():
+            return _of_traffic(event, state)
+        case ServiceRestored() | ServicesRestored() | RollbackRequested():
             return _of_traffic(event, state)
         case ReportWritten() | FixCommitted() | FixRejected() | FixGaveUp():
             return _of_turn(event)
@@ -226,7 +229,13 @@ def _of_turn(event: ReportWritten | FixCommitted | FixRejected | FixGaveUp) -> S
 
 
 def _of_traffic(
-    event: ServicePromoted | ServicesPromoted | PromotionUndone | ServicesRestored | RollbackRequested, state: RunState
+    event: ServicePromoted
+    | ServicesPromoted
+    | PromotionUndone
+    | ServiceRestored
+    | ServicesRestored
+    | RollbackRequested,
+    state: RunState,
 ) -> Said:
     match event:
         case ServicePromoted():
@@ -238,6 +247,8 @@ def _of_traffic(
             back = f"; put back: {', '.join(event.restored)}" if event.restored else ""
             left = "".join(f"; {name} could not be put back: {why}" for name, why in event.left.items())
             return Said(f"promotion failed at {event.service}: {event.reason}{back}{left}{_standing(event)}", Tone.BAD)
+        case ServiceRestored():
+            return Said(f"{event.service}: put back to {split_words(event.traffic)}")
         case ServicesRestored():
             return _restored(event)
         case RollbackRequested():

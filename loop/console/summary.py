@@ -4,23 +4,25 @@ from collections.abc import Iterator
 
 from loop.console.text import blocks, cut, cut_left, table, wrapped
 from loop.core.actions import Ending
+from loop.core.back import left_alone, rolled_back
 from loop.core.figures import missed
 from loop.core.loglines import of_case, words
 from loop.core.model import Failing, Verdict
 from loop.core.state import IterationState, RunState
-from loop.core.traffic import unasked_words
+from loop.core.traffic import restoration_due, takes_over, unasked_words
 from loop.core.wording import (
     ACCEPT,
     Row,
+    how_ended,
     next_command,
     one_line,
-    open_operations,
     printable,
-    reason,
     resume_command,
     rows,
     sentence,
-    serves,
+    serves_last,
+    standing,
+    under_way,
     weak_evidence,
 )
 
@@ -51,8 +53,12 @@ def iterations(shown: tuple[Row, ...], width: int) -> list[str]:
 
 def _ending(state: RunState, width: int) -> Iterator[str]:
     emulated = " (on the embedded emulator)" if state.charter.platform.emulated else ""
-    if state.ended:
-        yield from wrapped(f"{state.name}{emulated}: {reason(state.ended.ending, state.ended.sentence)}", width)
+    if state.asked_back:
+        where = f" ({state.paused.where})" if state.paused and state.paused.where else ""
+        why = f" - {state.paused.message}{where}" if state.paused else ""
+        yield from wrapped(f"{state.name}{emulated}: {sentence(standing(state) + why)}", width)
+    elif state.ended:
+        yield from wrapped(f"{state.name}{emulated}: {how_ended(state)}", width)
     elif state.paused:
         where = f" ({state.paused.where})" if state.paused.where else ""
         yield from wrapped(f"{state.name}{emulated}: paused - {sentence(state.paused.message + where)}", width)
@@ -138,18 +144,29 @@ def _hooks(state: RunState, width: int) -> Iterator[str]:
 
 
 def _left_behind(state: RunState, width: int) -> Iterator[str]:
-    """What a run that stopped halfway, also between its verdict and its end, leaves on the platform."""
-    if state.current is None or state.ended or state.rolled_back:
+    """What a run, or a roll back, that stopped halfway leaves on the platform."""
+    if state.current is None or not _halfway(state, state.current):
         return
-    if state.current.judgement and not any(s.promoted for s in state.current.services.values()):
-        return
-    for service, operation in open_operations(state.current):
+    for service, operation in under_way(state, state.current):
         yield cut(f"Still open: {service}, {operation}", width)
-    for each in state.current.services.values():
-        if serves(each):
-            yield cut(f"Serving: {each.name}, {serves(each)}", width)
-    if any(each.created and not each.unchanged and each.found for each in state.current.services.values()):
+    left = left_alone(state)
+    for name in state.current.services:
+        if name not in left and serves_last(state, name):
+            yield cut(f"Serving: {name}, {serves_last(state, name)}", width)
+    for name, why in left.items():
+        yield from wrapped(f"Left alone: {name}, {one_line(why)}", width)
+    if not state.asked_back and takes_over(state):
         yield f"Back to what served before: loop rollback {state.name}"
+
+
+def _halfway(state: RunState, it: IterationState) -> bool:
+    """Also between a verdict and the end, where traffic was moved, or was to be."""
+    if state.asked_back:
+        return not rolled_back(state)
+    if state.ended:
+        return False
+    moved = any(s.promoted for s in it.services.values()) or restoration_due(state, it)
+    return it.judgement is None or moved or bool(under_way(state, it))
 
 
 _FIRST = {
@@ -164,13 +181,15 @@ def _next(state: RunState) -> Iterator[str]:
         yield f"To mend it: {one_line(state.paused.hint)}"
     if state.owes:
         yield f"The hook on_end has not ended: {resume_command(state)}"
+    elif state.asked_back and not rolled_back(state):
+        yield f"Next: {next_command(state)}; to test what serves now: loop run --env {state.environment}"
     elif next_command(state):
         yield f"Next: {', then '.join([*_first(state), next_command(state)])}"
 
 
 def _first(state: RunState) -> Iterator[str]:
     """Without which the command would find what the run ended with."""
-    if state.ended is None or state.rolled_back:
+    if state.ended is None or state.asked_back:
         return
     iteration = last_judged(state)
     judgement = iteration.judgement if iteration else None

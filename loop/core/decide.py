@@ -40,13 +40,14 @@ from loop.core.traffic import (
     unasked_words,
     unconfirmed,
 )
+from loop.core.wording import duration
 
 
 def decide(state: RunState) -> tuple[Action, ...]:
     """The actions that should be running now; empty when this process has nothing left to do."""
     if state.rollback and not state.interrupted and state.current:
         return (RestoreServices(iteration=state.current.number),)
-    if state.ended or state.paused or state.interrupted or state.rolled_back:
+    if state.ended or state.paused or state.interrupted or state.asked_back:
         return _last_report(state) or _on_end(state)
     if state.deadline_passed:
         return _out_of_time(state)
@@ -63,7 +64,7 @@ def _last_report(state: RunState) -> tuple[Action, ...]:
 def _out_of_time(state: RunState) -> tuple[Action, ...]:
     if state.current and restoration_due(state, state.current):
         return (RestoreServices(iteration=state.current.number),)
-    return (EndRun(ending=Ending.TIME, sentence=f"the limit of {_hours(state)} for the run has passed"),)
+    return (EndRun(ending=Ending.TIME, sentence=f"the limit of {_limit(state)} for the run has passed"),)
 
 
 def _on_end(state: RunState) -> tuple[Action, ...]:
@@ -290,8 +291,8 @@ def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def _hours(state: RunState) -> str:
-    return f"{(state.charter.limits.time or 0) / 3600:g} hours"
+def _limit(state: RunState) -> str:
+    return duration(state.charter.limits.time or 0)
 
 
 def _minutes(delta: timedelta) -> str:

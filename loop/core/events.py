@@ -358,6 +358,15 @@ class PromotionUndone(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceRestored(Event):
+    """One of them: read back, it has the split again. What stops the next one does not hide that."""
+
+    iteration: int
+    service: str
+    traffic: tuple[Split, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServicesRestored(Event):
     """What became of every service of the run when the split was wanted back that the run had found."""
 
@@ -416,6 +425,6 @@ RunEvent = (
     | IterationStarted | WorktreeReady | ServiceObserved | BuildSubmitted | ImageBuilt | BuildFailed | RevisionRequested
     | RevisionCreated | RevisionFailed | RevisionReady | ServiceUnhealthy | ServiceUnverified | DependencyProbed
     | SuiteFinished | ServingChecked | HookFinished | IterationJudged
-    | ServicePromoted | ServicesPromoted | PromotionUndone | ServicesRestored
+    | ServicePromoted | ServicesPromoted | PromotionUndone | ServiceRestored | ServicesRestored
     | ReportWritten | FixCommitted | FixRejected | FixGaveUp
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """How each event changes the state: the only place where anything in it is set. Pure, and total over all events."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +34,7 @@ from loop.core.events import (
     RunStarted,
     ServiceObserved,
     ServicePromoted,
+    ServiceRestored,
     ServicesPromoted,
     ServicesRestored,
     ServiceUnhealthy,
@@ -41,6 +43,7 @@ from loop.core.events import (
     SuiteFinished,
     WorktreeReady,
 )
+from loop.core.model import Split
 from loop.core.state import Child, IterationState, RunState, ServiceState, SuiteState
 
 
@@ -82,7 +85,7 @@ def _fold(state: RunState, event: Event) -> RunState:
             return _served(state, event)
         case SuiteFinished() | ServingChecked() | DependencyProbed() | WorktreeReady() | HookFinished():
             return _tested(state, event)
-        case ServicePromoted() | ServicesPromoted() | PromotionUndone() | ServicesRestored():
+        case ServicePromoted() | ServicesPromoted() | PromotionUndone() | ServiceRestored() | ServicesRestored():
             return _moved(state, event)
         case IterationJudged() | ReportWritten() | FixCommitted() | FixRejected() | FixGaveUp():
             return _turned(state, event)
@@ -96,14 +99,15 @@ def _run(
 ) -> RunState:
     match event:
         case RollbackRequested():
-            return replace(state, rollback=True, rolled_back=True, interrupted=False)
+            # what stopped the run before is no longer what there is to mend
+            return replace(state, rollback=True, asked_back=True, back=None, paused=None, interrupted=False)
         case RunResumed():
             going_on = event.ref if state.ended else state.next_commit
             state = _without_end(state) if event.promote else state
             return replace(
                 state, interrupted=False, deadline_passed=False, paused=None, ended=None, next_commit=going_on,
                 next_uncommitted=event.uncommitted, report_stale=False, promote=state.promote or event.promote,
-                rollback=False, rolled_back=False,
+                rollback=False, asked_back=False, back=None,
             )  # fmt: skip
         case InterruptRequested():
             return replace(state, interrupted=True, report_stale=True)
@@ -243,24 +247,36 @@ def _turned(
             return _changed(state, k, fix=replace(fix, gave_up=event))
 
 
-def _moved(state: RunState, event: ServicePromoted | ServicesPromoted | PromotionUndone | ServicesRestored) -> RunState:
+def _moved(
+    state: RunState,
+    event: ServicePromoted | ServicesPromoted | PromotionUndone | ServiceRestored | ServicesRestored,
+) -> RunState:
     """What the report shows of the traffic has changed: an iteration's own is written anew."""
     k = event.iteration
     match event:
         case ServicePromoted():
             told = replace(state, report_stale=True)
-            return _service(told, k, event.service, promoted=event.serving, applied=event.settings)
+            changes = {"promoted": event.serving, "applied": event.settings, "restored": ()}
+            return _service(told, k, event.service, **changes)
         case ServicesPromoted():
             return _changed(replace(state, promote=False), k, promotion=event, undone=None, report="")
         case PromotionUndone():
             for name in event.restored:
                 state = _service(state, k, name, promoted=None)
             return _changed(replace(state, report_stale=True), k, undone=event)
+        case ServiceRestored():
+            return replace(_put_back(state, k, {event.service: event.traffic}), report_stale=True)
         case ServicesRestored():
-            for name, split in event.restored.items():
-                state = _service(state, k, name, restored=split) if name in state.iteration(k).services else state
-            back = _changed(state, k, restorations=(*state.iteration(k).restorations, event), report="")
-            return replace(back, rollback=False, report_stale=True)
+            state = _put_back(state, k, event.restored)
+            done = _changed(state, k, restorations=(*state.iteration(k).restorations, event), report="")
+            return replace(done, rollback=False, back=event if state.rollback else None, report_stale=True)
+
+
+def _put_back(state: RunState, number: int, restored: Mapping[str, tuple[Split, ...]]) -> RunState:
+    """A service that an earlier iteration had is no longer told of."""
+    for name, split in restored.items():
+        state = _service(state, number, name, restored=split) if name in state.iteration(number).services else state
+    return state
 
 
 def _changed(state: RunState, number: int, **changes: Any) -> RunState:

@@ -184,9 +184,11 @@ class RunState:
     """Somebody asked for the promotion of what was tested."""
     rollback: bool = False
     """Somebody asked for the split that the run found, and has not got it yet."""
-    rolled_back: bool = False
-    """What was asked for last is the split that it found: what was tested serves no more, so nothing goes on from it,
-    and no hook of the end is due."""
+    asked_back: bool = False
+    """What was asked for last is the split that it found, whatever came of it: nothing goes on from such a run, and no
+    hook of the end is due."""
+    back: ServicesRestored | None = None
+    """What came of that; None while it is not done."""
     report_stale: bool = False
     """Something that the report shows happened since it was written."""
 
@@ -197,7 +199,7 @@ class RunState:
     @property
     def owes(self) -> bool:
         """The run has ended, and its hook for that has not."""
-        wanted = self.ended is not None and self.charter.hooks.on_end is not None and not self.rolled_back
+        wanted = self.ended is not None and self.charter.hooks.on_end is not None and not self.asked_back
         return wanted and self.current is not None and Hook.ON_END not in self.current.hooks
 
     @property
@@ -226,5 +228,6 @@ class RunState:
         if number == len(self.iterations) - 1:
             return self
         return replace(
-            self, iterations=self.iterations[: number + 1], ended=None, paused=None, interrupted=False, next_commit=None
-        )
+            self, iterations=self.iterations[: number + 1], ended=None, paused=None, interrupted=False,
+            next_commit=None, asked_back=False, back=None,
+        )  # fmt: skip

@@ -119,6 +119,13 @@ def made(state: RunState, service: Service) -> frozenset[str]:
     return frozenset(revision_name(service.service, state.uid, it.number) for it in state.iterations)
 
 
+def takes_over(state: RunState) -> bool:
+    """A revision of this run takes, or may take, the place of one that it found."""
+    found = found_first(state)
+    made_here = [s for it in state.iterations for s in it.services.values() if s.created and not s.unchanged]
+    return any(found.get(s.name) for s in made_here)
+
+
 # what decide asks
 
 
@@ -129,9 +136,10 @@ def promotion_due(state: RunState, it: IterationState) -> bool:
 
 
 def promotable(it: IterationState) -> bool:
-    """It tested candidates, they passed, and they do not serve yet."""
+    """It tested candidates, they passed, and they neither serve nor did so once."""
     passed = it.judgement is not None and it.judgement.verdict is Verdict.PASSED
-    return passed and it.confirms is None and it.promotion is None and bool(candidates(it))
+    moved = it.promotion is not None or it.restoration is not None
+    return passed and it.confirms is None and not moved and bool(candidates(it))
 
 
 def confirmation(charter: Charter) -> tuple[str, ...] | None:

@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from loop.core import back
 from loop.core.actions import Ending
 from loop.core.events import PromotionUndone, ServicesRestored
 from loop.core.goal import meeting
 from loop.core.model import Fixed, Judgement, Outcome, Rate, Serving, Split, TrendRow, Verdict
 from loop.core.state import IterationState, RunState, ServiceState
+from loop.core.traffic import candidates
 
 UNPRINTABLE = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
@@ -78,7 +80,11 @@ def reason(said: str, why: str) -> str:
 
 def next_command(state: RunState) -> str:
     """The command that goes on from here; empty where the goal is met."""
-    if state.rolled_back or (state.paused and state.paused.anew):
+    if back.rolled_back(state):
+        return f"loop run --env {state.environment}"
+    if state.asked_back:
+        return resume_command(state)
+    if state.paused and state.paused.anew:
         return f"loop run --env {state.environment}"
     if state.ended is None or state.ended.ending is Ending.WAITING:
         return f"loop resume {state.name}"
@@ -127,11 +133,17 @@ def serves(service: ServiceState) -> str:
     return split_words(split for split in splits if split.percent)
 
 
-def standing_words(back: PromotionUndone | ServicesRestored) -> tuple[tuple[str, str], ...]:
+def standing_words(told: PromotionUndone | ServicesRestored) -> tuple[tuple[str, str], ...]:
     """(service, what became of the settings that hold for all its revisions)."""
-    told = [(name, f"its own settings went back too: {'; '.join(said)}") for name, said in back.settings.items()]
-    kept = [(name, f"somebody else changed since, and it stays: {'; '.join(said)}") for name, said in back.kept.items()]
-    return (*told, *kept)
+    back = [(name, f"its own settings went back too: {'; '.join(said)}") for name, said in told.settings.items()]
+    kept = [(name, f"somebody else changed since, and it stays: {'; '.join(said)}") for name, said in told.kept.items()]
+    return (*back, *kept)
+
+
+def serves_last(state: RunState, name: str) -> str:
+    """What it served when it was read last; an iteration that was stopped may not have looked."""
+    seen = (serves(it.services[name]) for it in reversed(state.iterations) if name in it.services)
+    return next((words for words in seen if words), "")
 
 
 def split_words(splits: Iterable[Split]) -> str:
@@ -175,8 +187,33 @@ def open_operations(iteration: IterationState) -> list[tuple[str, str]]:
     return pending
 
 
+def under_way(state: RunState, iteration: IterationState) -> list[tuple[str, str]]:
+    """As `open_operations`, and what had no name yet when the run was stopped: it may have been sent all the same."""
+    pending = open_operations(iteration)
+    if state.paused:  # what was sent was answered
+        return pending
+    sent = [s for s in iteration.services.values() if s.deploying_since and not (s.settled or s.revision or s.created)]
+    pending += [(s.name, "an update may have been sent") for s in sent]
+    if state.attempt("PromoteServices", iteration.number) and not (iteration.promotion or iteration.undone):
+        waiting = [s.name for s in candidates(iteration) if not iteration.services[s.name].promoted]
+        pending += [(name, "its promotion may have been sent") for name in waiting[:1]]
+    if state.rollback:
+        pending.append(("the roll back", "one more service may have been put back"))
+    return pending
+
+
 def resume_command(state: RunState) -> str:
-    return f"loop resume {state.name}"
+    """Goes on with what was stopped: the run, or its roll back."""
+    return f"loop {'rollback' if state.asked_back else 'resume'} {state.name}"
+
+
+def how_ended(state: RunState) -> str:
+    """Why the run ended. What its sentence advises is over where it was to be put back."""
+    if state.ended is None:
+        return ""
+    if state.asked_back and state.ended.ending in (Ending.WAITING, Ending.UNPROMOTED):
+        return sentence(state.ended.ending)
+    return reason(state.ended.ending, state.ended.sentence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,8 +260,8 @@ def run_row(state: RunState) -> RunRow:
 
 def standing(state: RunState) -> str:
     """Where the run stands, in a few words. Whether a process still works at it, only the lease knows."""
-    if state.rolled_back:
-        return f"{state.ended.ending}, rolled back" if state.ended else "rolled back"
+    if state.asked_back:
+        return f"{state.ended.ending}, {back.words(state)}" if state.ended else back.words(state)
     if state.ended:
         return state.ended.ending
     if state.paused:
@@ -335,6 +372,8 @@ def _failures(iteration: IterationState) -> list[str]:
 
 def stopped(state: RunState) -> str:
     """Why the last iteration has no judgement."""
+    if state.asked_back:
+        return back.words(state)
     if state.paused:
         return f"paused: {one_line(state.paused.message, 80)}"
     return "interrupted" if state.interrupted else "unfinished"

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.core import events
+from loop.core import back, events
 from loop.core.events import Event, IterationJudged, RollbackRequested, RunEnded, RunStarted
 from loop.core.fold import begin, evolve
 from loop.core.goal import meeting
@@ -184,7 +184,7 @@ class Journal:
         if not judged:
             return None
         endings = [ended[-1].ending.value] if ended else []
-        endings += ["rolled back"] if isinstance(seen[-1], RollbackRequested) else []
+        endings += [back.words(self.state(run))] if isinstance(seen[-1], RollbackRequested) else []
         met = meeting([e.judgement for e in judged])
         last = next(e for e in reversed(judged) if e.judgement is met)
         return TrendRow(

@@ -4,6 +4,7 @@ An outcome that a fixer could repair is emitted as an event; what only the opera
 Every function may be repeated after a crash: it finds its own earlier work and goes on from there.
 """
 
+import re
 from collections.abc import Callable
 from typing import assert_never
 
@@ -27,6 +28,8 @@ from loop.core.actions import (
     RunSuite,
     WriteReport,
 )
+from loop.core.state import RunState
+from loop.core.wording import resume_command
 from loop.errors import LoopError
 from loop.perform import dependencies, deploy, end, evidence, hooks, judge, report, sources, suites, traffic
 from loop.perform.emit import Emit
@@ -41,10 +44,16 @@ def performer(setting: Setting) -> Callable[[Action, Emit], None]:
         try:
             _performed(action, setting, emit)
         except LoopError as error:  # it goes into the journal, and Google's own words may repeat what we sent
+            error.hint = _way_on(error.hint, emit.state)
             error.message, error.where, error.hint = map(setting.redact, (error.message, error.where, error.hint))
             raise
 
     return perform
+
+
+def _way_on(hint: str, state: RunState) -> str:
+    """Most hints name the command that goes on with a run; with a roll back another one does."""
+    return re.sub(r"\bloop resume\b( \S+-\d+)?", resume_command(state), hint) if state.asked_back else hint
 
 
 def _performed(action: Action, setting: Setting, emit: Emit) -> None:

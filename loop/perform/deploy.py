@@ -29,6 +29,7 @@ from loop.perform.emit import Emit
 from loop.perform.setting import Setting
 from loop.perform.sources import build_config
 from loop.perform.testside import source_folder
+from loop.perform.traffic import ask_back
 
 UNCHANGED = "source, settings and traffic are as wanted"
 AS_FOUND = "others deploy it (existing: true); it is tested as found"
@@ -164,13 +165,13 @@ def deploy(action: DeployRevision, setting: Setting, emit: Emit) -> None:
         identity.restrict(service, setting, emit)
     operation = platform.request_revision(order, wait=emit.wait)
     tag = order.tag
-    known = it.services[service.name].operation
+    known = it.services[service.name]
     emit(
         RevisionRequested(
-            iteration=it.number, service=service.name, revision=order.revision, operation=operation or known
+            iteration=it.number, service=service.name, revision=order.revision, operation=operation or known.operation
         )
     )
-    ended = platform.await_revision(operation or known, service, order.revision, wait=emit.wait, tag=tag)
+    ended = platform.await_revision(operation or known.operation, service, order.revision, wait=emit.wait, tag=tag)
     match ended:
         case cloud.Created():
             if not order.tag:
@@ -182,6 +183,8 @@ def deploy(action: DeployRevision, setting: Setting, emit: Emit) -> None:
             )
         case cloud.StartFailure():
             reason, log = setting.redact(ended.reason), _lines(ended.log, setting)
+            trouble = ask_back(service, known, setting, emit)
+            reason = f"{reason}; {trouble}" if trouble else reason
             emit(
                 RevisionFailed(
                     iteration=it.number, service=service.name, revision=order.revision, reason=reason, log=log

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from loop import cloud
 from loop.core.actions import PromoteServices, RestoreServices
 from loop.core.environment import Service
-from loop.core.events import PromotionUndone, ServicePromoted, ServicesPromoted, ServicesRestored
+from loop.core.events import PromotionUndone, ServicePromoted, ServiceRestored, ServicesPromoted, ServicesRestored
 from loop.core.model import Serving, Split
-from loop.core.state import IterationState, RunState
+from loop.core.state import IterationState, RunState, ServiceState
 from loop.core.traffic import (
     candidates,
     confirmation,
@@ -21,9 +21,10 @@ from loop.core.traffic import (
     made,
     shares,
     standing_first,
+    unconfirmed,
     wanted_back,
 )
-from loop.errors import Conflict, Missing, PlatformError
+from loop.errors import Conflict, Missing, Moved, PlatformError
 from loop.perform import identity
 from loop.perform.emit import Emit
 from loop.perform.setting import Setting
@@ -51,15 +52,17 @@ def promote(action: PromoteServices, setting: Setting, emit: Emit) -> None:
             )
     except PlatformError as error:
         found = {s.name: it.services[s.name].found for s in chosen}
-        back = _put_back(chosen, found, setting, emit, despite=PlatformError)
+        back = _put_back(chosen, found, setting, emit, number=it.number, despite=PlatformError)
         reason = setting.redact(error.message)
+        perhaps = _perhaps_moved(it.number, current, error, emit.state)
+        left = {name: why for name, why in back.left.items() if name in perhaps}
         emit(
             PromotionUndone(
                 iteration=it.number,
                 service=current.name,
                 reason=reason,
                 restored=tuple(back.restored),
-                left=back.left,
+                left=left,
                 settings=back.settings,
                 kept=back.kept,
             )
@@ -68,11 +71,20 @@ def promote(action: PromoteServices, setting: Setting, emit: Emit) -> None:
     emit(ServicesPromoted(iteration=it.number, services=tuple(s.name for s in chosen)))
 
 
+def _perhaps_moved(number: int, current: Service, error: PlatformError, state: RunState) -> frozenset[str]:
+    """The services that the promotion gave traffic to, as far as known: only those can stay where they should not."""
+    services = state.iteration(number).services
+    if state.attempt("PromoteServices", number) > 1:
+        return frozenset(services)  # an attempt that was killed may have moved one that it could not tell of
+    moved = {name for name, service in services.items() if service.promoted}
+    return frozenset(moved if isinstance(error, Moved) else moved | {current.name})
+
+
 def restore(action: RestoreServices, setting: Setting, emit: Emit) -> None:
     state = emit.state
     found = wanted_back(state, state.iteration(action.iteration))
     services = [definition(state, name) for name in found]
-    back = _put_back(services, found, setting, emit, despite=Conflict)
+    back = _put_back(services, found, setting, emit, number=action.iteration, despite=Conflict)
     emit(
         ServicesRestored(
             iteration=action.iteration,
@@ -84,6 +96,23 @@ def restore(action: RestoreServices, setting: Setting, emit: Emit) -> None:
             kept=back.kept,
         )
     )
+
+
+def ask_back(service: Service, known: ServiceState, setting: Setting, emit: Emit) -> str:
+    """A revision that took no traffic, for it did not start, is still asked for, and blocks whoever deploys next:
+    ask for what serves. A sentence where that failed.
+    """
+    serving = _shares(known.found)
+    if known.tag or not serving:
+        return ""
+    shift = cloud.Shift(service=service, to=serving, ours=made(emit.state, service), fence=setting.fence)
+    try:
+        setting.platform().move_traffic(shift, wait=emit.wait)
+    except Moved:
+        return ""
+    except PlatformError as error:
+        return f"the service still asks for it, for that could not be taken back: {setting.redact(error.message)}"
+    return ""
 
 
 def _check_the_others(it: IterationState, setting: Setting, emit: Emit) -> None:
@@ -145,7 +174,7 @@ class Back:
 
 def _put_back(
     services: Iterable[Service], found: Mapping[str, Serving | None], setting: Setting, emit: Emit,
-    *, despite: type[PlatformError],
+    *, number: int, despite: type[PlatformError],
 ) -> Back:  # fmt: skip
     """What depends on others goes first. A service that fails with `despite`, or is gone, does not hold up the rest."""
     back = Back()
@@ -154,34 +183,31 @@ def _put_back(
         if not wanted:
             back.left[service.name] = NEW
             continue
+        # only where the present split is one that this run made: Moved where it is somebody else's
+        shift = cloud.Shift(
+            service=service,
+            to=wanted,
+            ours=made(emit.state, service),
+            fence=setting.fence,
+            back=standing_first(emit.state, service.name),
+            definitions=defined(emit.state, service.name),
+        )
         try:
-            before = shares(setting.platform().serving(service, wait=emit.wait).traffic)
-            moved = _moved_back(service, wanted, setting, emit)
+            there = setting.platform().in_place(shift, wait=emit.wait)
+            moved = setting.platform().move_traffic(shift, wait=emit.wait)
         except (despite, Missing) as trouble:
             back.left[service.name] = setting.redact(trouble.message)
             continue
-        if before == wanted:
+        if there:
             back.untouched.append(service.name)
         else:
             back.restored[service.name] = moved.serving.traffic
+            emit(ServiceRestored(iteration=number, service=service.name, traffic=moved.serving.traffic))
         if moved.settings:
             back.settings[service.name] = tuple(map(setting.redact, moved.settings))
         if moved.kept:
             back.kept[service.name] = tuple(map(setting.redact, moved.kept))
     return back
-
-
-def _moved_back(service: Service, wanted: dict[str, int], setting: Setting, emit: Emit) -> cloud.Shifted:
-    """Only where the present split is one that this run made; Moved where it is somebody else's."""
-    shift = cloud.Shift(
-        service=service,
-        to=wanted,
-        ours=made(emit.state, service),
-        fence=setting.fence,
-        back=standing_first(emit.state, service.name),
-        definitions=defined(emit.state, service.name),
-    )
-    return setting.platform().move_traffic(shift, wait=emit.wait)
 
 
 def _shares(serving: Serving | None) -> dict[str, int]:
@@ -192,6 +218,8 @@ def _why(state: RunState) -> str:
     if state.rollback:
         return "asked for with loop rollback"
     it = state.current
+    if it is not None and state.deadline_passed and unconfirmed(state, it):
+        return "the promotion was not confirmed in time"
     if it is not None and it.confirms is not None:
         return "the promotion was not confirmed"
     return "the run did not meet its goal (on_failure: restore)"

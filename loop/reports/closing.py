@@ -59,10 +59,11 @@ def _steps(subject: Subject) -> Iterator[Line]:
         yield line("Mend the hook ", Strong(failed.hook), ", ", Code(failed.command), f": it {failed.reason}")
     if judgement:
         yield from _mend(judgement)
-    if confirmation_due(state, subject.iteration):
+    if confirmation_due(state, subject.iteration) and not state.asked_back:
         following = f"Iteration {subject.iteration.number + 1}"
         yield line(f"See whether the promotion is confirmed, where it serves: {following}, of the same commit")
-    if subject.last and (state.ended or state.interrupted or state.paused) and next_command(state):
+    stopped = state.ended or state.interrupted or state.paused or state.asked_back
+    if subject.last and stopped and next_command(state):
         attached = "; it attaches to what is still open" if open_operations(subject.iteration) else ""
         yield line("Go on: ", Code(next_command(state)), attached)
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 
+from loop.core.back import rolled_back, words
 from loop.core.events import RunEnded
 from loop.core.model import Commit, Judgement, Problem, SuiteResult, Verdict
-from loop.core.state import SuiteState
+from loop.core.state import RunState, SuiteState
 from loop.core.wording import (
     count,
     credit_sum,
     deployed_now,
     duration,
+    how_ended,
     known_count,
     moment,
     next_command,
@@ -162,7 +164,9 @@ def _run_stopped(subject: Subject) -> Iterator[Block]:
         where = line(" (", Code(state.paused.where), ")") if state.paused.where else ()
         hint = line(" To mend it: ", Code(state.paused.hint), ".") if state.paused.hint else ()
         yield Paragraph(line(Strong("Paused"), f": {state.paused.message}", *where, ".", *hint))
-    if state.paused or (state.interrupted and not state.ended):
+    if state.asked_back:
+        yield _asked_back(state)
+    elif state.paused or (state.interrupted and not state.ended):
         word = "paused" if state.paused else "interrupted"
         anew = state.paused and state.paused.anew
         how = "is paused; a new one reads what was corrected:" if anew else f"is {word} and goes on with"
@@ -171,10 +175,18 @@ def _run_stopped(subject: Subject) -> Iterator[Block]:
         yield Paragraph(line(Strong("The run ended"), f": {_ending(state.ended, subject)}"))
 
 
+def _asked_back(state: RunState) -> Paragraph:
+    told = words(state)
+    head = Strong(told[0].upper() + told[1:])
+    if rolled_back(state):
+        return Paragraph(line(head, ": what served before the run serves again, and nothing goes on from the run."))
+    return Paragraph(line(head, ". It goes on with ", Code(resume_command(state)), "."))
+
+
 def _ending(ended: RunEnded, subject: Subject) -> str:
     """Not a second time what the verdict's rule says three lines above."""
     rule = subject.judgement.rule if subject.judgement else ""
-    return sentence(ended.ending) if ended.sentence == rule else reason(ended.ending, ended.sentence)
+    return sentence(ended.ending) if ended.sentence == rule else how_ended(subject.state)
 
 
 def _open(subject: Subject) -> Iterator[Block]:

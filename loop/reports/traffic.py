@@ -82,7 +82,7 @@ def _way_back(subject: Subject, iteration: IterationState) -> Iterator[Bullet]:
     """Offered where something of this run takes traffic and there was something before it."""
     state = subject.state
     stopped = state.ended or state.interrupted or state.paused
-    if not subject.last or not stopped or iteration.restorations:
+    if not subject.last or not stopped or iteration.restorations or state.asked_back:
         return
     ours = [s for s in iteration.definitions if _serves(iteration, s.name) in made(state, s)]
     if any(iteration.services[s.name].found for s in ours):
