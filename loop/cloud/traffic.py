@@ -21,7 +21,7 @@ from loop.cloud.wire import Wire
 from loop.core.environment import Access, Service
 from loop.core.model import Serving, Split
 from loop.core.traffic import shares
-from loop.errors import Conflict, Missing, Moved, Wait
+from loop.errors import Conflict, Missing, Moved, PlatformError, Wait
 
 if TYPE_CHECKING:
     from google.cloud.run_v2.types import Service as ServiceProto
@@ -76,7 +76,10 @@ class Traffic:
                 hint="deploy again: loop run",
             )
         what = f"moving the traffic of {service.service}"
-        self._changed(service, change, shift.fence, what, wait, first=access.before)
+        error = self._changed(service, change, shift.fence, what, wait, first=access.before)
+        # another revision, which takes no traffic and does not start, may be what the operation complains of
+        if error is not None and not self.in_place(shift, wait):
+            raise error
         serving = self._read_back(service, to, wait)
         access.after()
         return Shifted(serving=serving, settings=(*settings, *access.said), kept=kept)
@@ -94,15 +97,18 @@ class Traffic:
             found.traffic = [*kept, *taking]
             return ("traffic",)
 
-        self._changed(service, change, fence, f"removing tags of {service.service}", wait)
+        error = self._changed(service, change, fence, f"removing tags of {service.service}", wait)
+        if error is not None:
+            raise error
 
     def _changed(
         self, service: Service, change: "Callable[[ServiceProto], Sequence[str]]", fence: str, what: str, wait: Wait,
         *, first: Callable[[], None] = lambda: None,
-    ) -> None:  # fmt: skip
+    ) -> PlatformError | None:  # fmt: skip
         """Read, change, send, wait; anew where somebody else changed the service between the first and the third.
 
         `change` answers with the paths that it changed; `first` is done before they are sent, or where there are none.
+        The error that the operation ended with.
         """
         until = time.monotonic() + CONFLICTS_WITHIN
         for delay in delays():
@@ -113,7 +119,7 @@ class Traffic:
             fenced(found, service, fence)
             first()
             if not paths:
-                return
+                return None
             try:
                 operation = self._sent(found, paths, service, what, wait)
             except Moved:
@@ -123,10 +129,8 @@ class Traffic:
                     raise
                 wait(delay)
                 continue
-            error = self._services.finished(operation, what, wait, time.monotonic() + START_WITHIN)
-            if error is not None:
-                raise error
-            return
+            return self._services.finished(operation, what, wait, time.monotonic() + START_WITHIN)
+        raise AssertionError("delays never end")
 
     def _absent(self, service: Service) -> Missing:
         return Missing(f"{service.service} does not exist", where=self._services.name(service))

@@ -109,6 +109,18 @@ def defined(state: RunState, name: str) -> tuple[Service, ...]:
     return tuple(s for it in state.iterations for s in it.definitions if s.name == name)
 
 
+def why_back(state: RunState) -> str:
+    """Why the split is wanted back."""
+    if state.rollback:
+        return "asked for with loop rollback"
+    it = state.current
+    if it is not None and state.deadline_passed and unconfirmed(state, it):
+        return "the promotion was not confirmed in time"
+    if it is not None and it.confirms is not None:
+        return "the promotion was not confirmed"
+    return "the run did not meet its goal (on_failure: restore)"
+
+
 def definition(state: RunState, name: str) -> Service:
     """As the newest iteration that has the service defines it."""
     return next(s for it in reversed(state.iterations) for s in it.definitions if s.name == name)

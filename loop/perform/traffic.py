@@ -3,7 +3,7 @@
 Both look at the platform before they change it, so that an attempt that was killed halfway is gone on with.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from loop import cloud
@@ -21,8 +21,8 @@ from loop.core.traffic import (
     made,
     shares,
     standing_first,
-    unconfirmed,
     wanted_back,
+    why_back,
 )
 from loop.errors import Conflict, Missing, Moved, PlatformError
 from loop.perform import identity
@@ -54,7 +54,7 @@ def promote(action: PromoteServices, setting: Setting, emit: Emit) -> None:
         found = {s.name: it.services[s.name].found for s in chosen}
         back = _put_back(chosen, found, setting, emit, number=it.number, despite=PlatformError)
         reason = setting.redact(error.message)
-        perhaps = _perhaps_moved(it.number, current, error, emit.state)
+        perhaps = _perhaps_moved(it.number, current, back, emit.state)
         left = {name: why for name, why in back.left.items() if name in perhaps}
         emit(
             PromotionUndone(
@@ -71,13 +71,12 @@ def promote(action: PromoteServices, setting: Setting, emit: Emit) -> None:
     emit(ServicesPromoted(iteration=it.number, services=tuple(s.name for s in chosen)))
 
 
-def _perhaps_moved(number: int, current: Service, error: PlatformError, state: RunState) -> frozenset[str]:
+def _perhaps_moved(number: int, current: Service, back: "Back", state: RunState) -> Set[str]:
     """The services that the promotion gave traffic to, as far as known: only those can stay where they should not."""
     services = state.iteration(number).services
-    if state.attempt("PromoteServices", number) > 1:
-        return frozenset(services)  # an attempt that was killed may have moved one that it could not tell of
     moved = {name for name, service in services.items() if service.promoted}
-    return frozenset(moved if isinstance(error, Moved) else moved | {current.name})
+    again = state.attempt("PromoteServices", number) > 1  # a killed attempt may have moved one that it did not tell of
+    return moved | ((services.keys() if again else {current.name}) - back.elsewhere)
 
 
 def restore(action: RestoreServices, setting: Setting, emit: Emit) -> None:
@@ -91,7 +90,7 @@ def restore(action: RestoreServices, setting: Setting, emit: Emit) -> None:
             restored=back.restored,
             untouched=tuple(back.untouched),
             left=back.left,
-            why=_why(state),
+            why=why_back(state),
             settings=back.settings,
             kept=back.kept,
         )
@@ -170,6 +169,8 @@ class Back:
     settings: dict[str, tuple[str, ...]] = field(default_factory=dict)
     kept: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Of a service's own settings: what went back with the split, and what somebody else changed since."""
+    elsewhere: set[str] = field(default_factory=set)
+    """Those of `left` that serve what is not of this run."""
 
 
 def _put_back(
@@ -197,6 +198,7 @@ def _put_back(
             moved = setting.platform().move_traffic(shift, wait=emit.wait)
         except (despite, Missing) as trouble:
             back.left[service.name] = setting.redact(trouble.message)
+            back.elsewhere |= {service.name} if isinstance(trouble, Moved) else set()
             continue
         if there:
             back.untouched.append(service.name)
@@ -212,14 +214,3 @@ def _put_back(
 
 def _shares(serving: Serving | None) -> dict[str, int]:
     return shares(serving.traffic) if serving else {}
-
-
-def _why(state: RunState) -> str:
-    if state.rollback:
-        return "asked for with loop rollback"
-    it = state.current
-    if it is not None and state.deadline_passed and unconfirmed(state, it):
-        return "the promotion was not confirmed in time"
-    if it is not None and it.confirms is not None:
-        return "the promotion was not confirmed"
-    return "the run did not meet its goal (on_failure: restore)"

@@ -308,6 +308,9 @@ def test_a_red_run_keeps_its_traffic_and_rolls_back_by_command(
     assert "asked for with loop rollback" in stack.report(2, 0)
     again = stack.loop("rollback", "local-2")
     assert (again.returncode, "nothing to put back" in again.stderr) == (0, True), again.stderr
+    assert "local-2 (on the embedded emulator): waiting for a commit, rolled back." in again.stdout
+    assert "Next: loop run --env local" in again.stdout
+    assert "loop resume" not in again.stdout + again.stderr + stack.report(2, 0)
     assert "**Put back** to the split that the run found" in stack.report(2, 0), "what was told once stays told"
     resumed = stack.loop("resume", "local-2")
     assert resumed.returncode == 2
@@ -331,7 +334,48 @@ def test_what_somebody_else_moved_since_is_named_and_left_alone(
     assert back.returncode == 3, back.stdout + back.stderr
     assert cloud.split("a") == before["a"]
     assert cloud.split("b") == {"b-of-a-colleague": 100}
+    assert "waiting for a commit, roll back in part: b left alone." in " ".join(back.stdout.split())
+    assert "Next: loop rollback local-2" in back.stdout
+    assert "Serving: b" not in back.stdout
     assert "**b** was left alone: b serves b-of-a-colleague 100%, which somebody else decided" in stack.report(2, 0)
+
+
+def test_what_a_run_made_and_who_gave_it_traffic_are_not_taken_for_the_same(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    changed(stack, "", answer="wrong")
+    assert stack.loop("run", "--env", "local").returncode == 1
+    (old,), (new,) = before["b"], cloud.split("b")
+    half = [run_v2.TrafficTarget(type_=2, revision=each, percent=50) for each in (old, new)]
+    cloud.update("b", lambda found: setattr(found, "traffic", half))
+    back = stack.loop("rollback", "--env", "local", env={"COLUMNS": "200"})
+    assert back.returncode == 3, back.stdout + back.stderr
+    uid = old.split("-")[1].removeprefix("l")
+    made = f"made by run {uid} of loop and this run; who gave the traffic there is not known"
+    said = f"b serves {old} 50%, {new} 50%, {made}"
+    assert f"Left alone: b, {said}" in " ".join(back.stdout.split())
+    status = " ".join(stack.loop("status", env={"COLUMNS": "200"}).stdout.split())
+    assert f"Left alone: b, {said}" in status
+    assert f"100% {new}" not in status
+
+
+def test_a_promotion_that_somebody_forestalled_is_not_said_to_stay_where_it_never_was(
+    stack: Any, cloud: Cloud, before: dict[str, dict[str, int]]
+) -> None:
+    changed(stack, "traffic: {strategy: candidate, promote: manual}\n")
+    assert stack.loop("run", "--env", "local").returncode == 0
+
+    def deploy(found: run_v2.Service) -> None:
+        found.template.revision = "a-of-a-colleague"
+        found.template.containers[0].env = [run_v2.EnvVar(name="GREETING", value="hi")]
+        found.traffic = [run_v2.TrafficTarget(type_=2, revision="a-of-a-colleague", percent=100)]
+
+    cloud.update("a", deploy)
+    promoted = stack.loop("promote", "local-2")
+    assert promoted.returncode == 3, promoted.stdout + promoted.stderr
+    assert "promotion failed at a: a serves a-of-a-colleague 100%, which somebody else decided" in promoted.stderr
+    assert "could not be put back" not in promoted.stdout + promoted.stderr + stack.report(2, 0)
+    assert (cloud.split("a"), cloud.split("b")) == ({"a-of-a-colleague": 100}, before["b"])
 
 
 MEANWHILE = f"""
@@ -477,6 +521,8 @@ def test_a_run_that_another_one_followed_is_not_gone_on_with(
     resumed = stack.loop("resume", "local-2")
     assert resumed.returncode == 2
     assert "local-3 came after local-2" in resumed.stderr
+    promoted = stack.loop("promote", "local-2")
+    assert (promoted.returncode, "local-3 came after local-2" in promoted.stderr) == (2, True), promoted.stderr
 
 
 def test_a_revision_that_took_over_our_labels_is_not_taken_for_ours(

@@ -9,8 +9,15 @@ from stories import IDS, Story, failing, judged, seed
 from loop.console.summary import summary
 from loop.console.text import cells
 from loop.core.actions import Ending
-from loop.core.events import RunEnded, RunPaused
-from loop.core.model import Verdict
+from loop.core.events import (
+    InterruptRequested,
+    RollbackRequested,
+    RunEnded,
+    RunPaused,
+    ServiceRestored,
+    ServicesRestored,
+)
+from loop.core.model import Split, Verdict
 from loop.core.wording import ACCEPT
 
 REPORT = "reports/local/42/iteration-3.md"
@@ -93,3 +100,45 @@ def test_a_run_that_weakened_cases_keep_from_its_goal_names_the_way_out(
     story.judge(0, judged(failing(0, *ids), None, weakened=("s::gone",)))
     story.tell(RunEnded(ending=ending, sentence="x", verdict=Verdict.FAILED, exit_code=1))
     assert f"Next: {following.format(ACCEPT)}\n" in summary(story.run, REPORT)
+
+
+def test_an_update_that_may_have_been_sent_is_said_to_be_open() -> None:
+    """Ctrl-C before its operation had a name: what serves now need not serve a moment later."""
+    story = Story()
+    story.start(trend=())
+    story.iterate(0)
+    story.observe(0, "auth")
+    story.act("DeployRevision", 0, "auth")
+    story.tell(InterruptRequested(signal=2))
+    assert "Still open: auth, an update may have been sent" in summary(story.run, None)
+    story.tell(RunPaused(message="denied", where="", hint="", exit_code=3))
+    assert "Still open" not in summary(story.run, None), "what was answered is not open"
+
+
+def asked_back(name: str = "half_promoted") -> Story:
+    story = ALL[name]()
+    story.tell(RollbackRequested(host="h", pid=1))
+    return story
+
+
+def test_a_roll_back_that_was_stopped_says_what_serves_as_far_as_known() -> None:
+    story = asked_back()
+    split = (Split(revision="acme-auth-l4wx5y-2", percent=100),)
+    story.tell(ServiceRestored(iteration=0, service="auth", traffic=split))
+    story.tell(InterruptRequested(signal=2))
+    text = summary(story.run, REPORT, width=120)
+    assert "local-42 (on the embedded emulator): roll back not finished.\n" in text
+    assert "Still open: the roll back, one more service may have been put back\n" in text
+    assert "Serving: auth, 100% acme-auth-l4wx5y-2\n" in text
+    assert "Next: loop rollback local-42; to test what serves now: loop run --env local\n" in text
+    assert "loop resume" not in text
+
+
+def test_a_service_that_did_not_serve_before_leaves_a_roll_back_whole() -> None:
+    story = asked_back("interrupted")
+    story.tell(ServicesRestored(iteration=0, left={"auth": "it did not serve before the run"}))
+    text = summary(story.run, REPORT)
+    assert "local-42 (on the embedded emulator): rolled back.\n" in text
+    assert "Next: loop run --env local\n" in text
+    assert "Serving" not in text
+    assert "resume" not in text

@@ -1,15 +1,17 @@
 """The pure rules of who takes traffic; what a run does about it stands in tests/cases/traffic.json."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.core.environment import Service
+from loop.core.environment import Charter, PlatformTarget, Service, Strategy, Traffic
+from loop.core.events import ServicesPromoted
 from loop.core.model import Serving, Split
-from loop.core.state import IterationState, ServiceState
-from loop.core.traffic import Pair, calls, candidates, in_order, pairs, shares
+from loop.core.state import IterationState, RunState, ServiceState
+from loop.core.traffic import Pair, calls, candidates, in_order, pairs, shares, why_back
 
 NAMES = ("auth", "backend", "frontend", "worker")
 
@@ -72,3 +74,18 @@ def test_shares_add_up_by_revision_and_leave_tags_aside() -> None:
         Split(revision="c", percent=0, tag="u"),
     ]
     assert shares(splits) == {"a": 50, "b": 50}
+
+
+def test_a_promotion_that_the_time_limit_cut_short_is_not_blamed_on_the_goal() -> None:
+    it = iteration([service("a")], {"a"})
+    promoted = replace(it, promotion=ServicesPromoted(iteration=0, services=("a",)))
+    target = PlatformTarget(project="p", region="r", repository="h/p/r", bucket="b")
+    charter = Charter(
+        name="e", title="", mission="", platform=target, suites=(), traffic=Traffic(strategy=Strategy.CANDIDATE)
+    )
+    state = RunState(
+        environment="e", number=1, uid="abcdef", charter=charter, started=it.started, last=it.started,
+        iterations=(promoted,), deadline_passed=True,
+    )  # fmt: skip
+    assert why_back(state) == "the promotion was not confirmed in time"
+    assert why_back(replace(state, rollback=True)) == "asked for with loop rollback"
