@@ -44,16 +44,18 @@ def performer(setting: Setting) -> Callable[[Action, Emit], None]:
         try:
             _performed(action, setting, emit)
         except LoopError as error:  # it goes into the journal, and Google's own words may repeat what we sent
-            error.hint = _way_on(error.hint, emit.state)
+            _lead_on(error, emit.state)
             error.message, error.where, error.hint = map(setting.redact, (error.message, error.where, error.hint))
             raise
 
     return perform
 
 
-def _way_on(hint: str, state: RunState) -> str:
-    """Most hints name the command that goes on with a run; with a roll back another one does."""
-    return re.sub(r"\bloop resume\b( \S+-\d+)?", resume_command(state), hint) if state.asked_back else hint
+def _lead_on(error: LoopError, state: RunState) -> None:
+    """Most hints name the command that goes on with a run, or starts one; with a roll back another one goes on."""
+    if state.asked_back:
+        there = r"\bloop run\b" if error.anew else r"\bloop resume\b( \S+-\d+)?"
+        error.hint, error.anew = re.sub(there, resume_command(state), error.hint), False
 
 
 def _performed(action: Action, setting: Setting, emit: Emit) -> None:
