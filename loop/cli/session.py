@@ -21,7 +21,7 @@ from loop.core.back import rolled_back
 from loop.core.environment import Charter, Environment
 from loop.core.events import Event, RollbackRequested, RunResumed, RunStarted
 from loop.core.state import RunState
-from loop.core.traffic import promotable
+from loop.core.traffic import found_first, promotable, shares
 from loop.core.wording import resume_command, standing
 from loop.engine import Engine, utc_now
 from loop.errors import UsageError
@@ -161,8 +161,14 @@ class Session:
     def rollback(self, name: str, *, json: bool) -> int:
         """Put back the split that a run found; 3 where a service is not as it was then."""
         run = self._found(name)
-        if self._journal.state(run).current is None:
+        state = self._journal.state(run)
+        if state.current is None:
             raise UsageError(f"{name} deployed nothing", hint="loop history")
+        if not any(shares(found.traffic) for found in found_first(state).values() if found):
+            raise UsageError(f"nothing served before {name}: there is nothing to put back", hint="loop history")
+        if rolled_back(state):
+            sys.stdout.write(f"{name} was rolled back already; what serves since: loop plan --env {run.environment}\n")
+            return 0
         event = RollbackRequested(host=socket.gethostname(), pid=os.getpid())
         return self._drive(run, (event,), json=json)
 

@@ -1,5 +1,6 @@
 """Events as sentences for people: one for those that matter, none for the rest. Pure."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -110,8 +111,9 @@ def _of_run(
             return Said("the time limit has passed", Tone.BAD)
         case RunPaused():
             where = f" ({event.where})" if event.where else ""
-            hint = f"; {event.hint}" if event.hint else ""
-            then = "" if event.anew else f"; then {resume_command(state)}"
+            going_on = resume_command(state)
+            hint = re.sub(r"\bloop resume\b(?! \S+-\d)", going_on, f"; {event.hint}" if event.hint else "")
+            then = "" if event.anew or going_on in hint else f"; then {going_on}"
             return Said(f"paused: {event.message}{where}{hint}{then}", Tone.BAD)
         case RunEnded():
             tone = Tone.GOOD if event.verdict is Verdict.PASSED else Tone.BAD
@@ -259,7 +261,7 @@ def _restored(event: ServicesRestored) -> Said:
     back = [f"{name} to {split_words(split)}" for name, split in event.restored.items()]
     same = [f"{', '.join(event.untouched)} had it still"] if event.untouched else []
     left = [f"{name} left alone: {why}" for name, why in event.left.items()]
-    head = f"put back ({event.why})" if back else "nothing to put back"
+    head = f"put back ({event.why})" if back or event.settings else "nothing to put back"
     said = ": ".join([head, "; ".join([*back, *same, *left])]) + _standing(event)
     return Said(said, Tone.BAD if event.left or event.kept else Tone.STEP)
 

@@ -21,7 +21,9 @@ from loop.core.wording import (
     rows,
     sentence,
     serves_last,
+    split_words,
     standing,
+    standing_words,
     under_way,
     weak_evidence,
 )
@@ -37,7 +39,7 @@ def summary(state: RunState, report: str | None, *, width: int = 80) -> str:
     """Ends with a newline; its last line is the report's path where there is one."""
     told = (
         _table, _ending, _unasked, _not_passed, _targets, lambda state, width: _weak(state, report, width), _trouble,
-        _hooks, _left_behind,
+        _hooks, _put_back, _left_behind,
     )  # fmt: skip
     paragraphs = [list(tell(state, width)) for tell in told]
     return blocks(*paragraphs, list(_next(state)), [report] if report else [])
@@ -143,6 +145,19 @@ def _hooks(state: RunState, width: int) -> Iterator[str]:
         yield from (f"  | {cut(printable(line), width - 4)}" for line in failed.log[-_LOG_LINES:])
 
 
+def _put_back(state: RunState, width: int) -> Iterator[str]:
+    """Who serves otherwise than while it was tested, and what of it is somebody else's by now."""
+    restored = state.current.restoration if state.current else None
+    if restored is None:
+        return
+    for name, split in restored.restored.items():
+        yield from wrapped(f"Put back ({restored.why}): {name} to {split_words(s for s in split if s.percent)}", width)
+    for name, told in standing_words(restored):
+        yield from wrapped(f"{name}: {told}", width)
+    for name, why in restored.left.items() if not state.asked_back else ():
+        yield from wrapped(f"Left alone: {name}, {one_line(why)}", width)
+
+
 def _left_behind(state: RunState, width: int) -> Iterator[str]:
     """What a run, or a roll back, that stopped halfway leaves on the platform."""
     if state.current is None or not _halfway(state, state.current):
@@ -182,7 +197,9 @@ def _next(state: RunState) -> Iterator[str]:
     if state.owes:
         yield f"The hook on_end has not ended: {resume_command(state)}"
     elif state.asked_back and not rolled_back(state):
-        yield f"Next: {next_command(state)}; to test what serves now: loop run --env {state.environment}"
+        test = f"to test what serves now: loop run --env {state.environment}"
+        again = next_command(state)
+        yield f"Next: {again}; {test}" if state.back is None else f"Next: {test}; to try the roll back again: {again}"
     elif next_command(state):
         yield f"Next: {', then '.join([*_first(state), next_command(state)])}"
 

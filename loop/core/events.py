@@ -364,6 +364,8 @@ class ServiceRestored(Event):
     iteration: int
     service: str
     traffic: tuple[Split, ...]
+    settings: tuple[str, ...] = ()
+    """What of its own settings went back too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -263,13 +263,15 @@ def _moved(
         case PromotionUndone():
             for name in event.restored:
                 state = _service(state, k, name, promoted=None)
-            return _changed(replace(state, report_stale=True), k, undone=event)
+            return _changed(replace(state, report_stale=True, put_back={}), k, undone=event)
         case ServiceRestored():
-            return replace(_put_back(state, k, {event.service: event.traffic}), report_stale=True)
+            so_far = state.put_back | {event.service: event}
+            return replace(_put_back(state, k, {event.service: event.traffic}), report_stale=True, put_back=so_far)
         case ServicesRestored():
             state = _put_back(state, k, event.restored)
             done = _changed(state, k, restorations=(*state.iteration(k).restorations, event), report="")
-            return replace(done, rollback=False, back=event if state.rollback else None, report_stale=True)
+            back = event if state.rollback else None
+            return replace(done, rollback=False, back=back, report_stale=True, put_back={})
 
 
 def _put_back(state: RunState, number: int, restored: Mapping[str, tuple[Split, ...]]) -> RunState:

@@ -19,6 +19,7 @@ from loop.core.events import (
     RevisionReady,
     RunEnded,
     RunPaused,
+    ServiceRestored,
     ServicesPromoted,
     ServicesRestored,
     ServiceUnhealthy,
@@ -189,6 +190,8 @@ class RunState:
     hook of the end is due."""
     back: ServicesRestored | None = None
     """What came of that; None while it is not done."""
+    put_back: dict[str, ServiceRestored] = field(default_factory=dict)
+    """The services of a unit that is not complete yet: an attempt that was broken off put them back already."""
     report_stale: bool = False
     """Something that the report shows happened since it was written."""
 
@@ -229,5 +232,5 @@ class RunState:
             return self
         return replace(
             self, iterations=self.iterations[: number + 1], ended=None, paused=None, interrupted=False,
-            next_commit=None, asked_back=False, back=None,
+            next_commit=None, asked_back=False, back=None, put_back={},
         )  # fmt: skip

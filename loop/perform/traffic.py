@@ -4,6 +4,7 @@ Both look at the platform before they change it, so that an attempt that was kil
 """
 
 from collections.abc import Iterable, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from loop import cloud
@@ -24,6 +25,7 @@ from loop.core.traffic import (
     wanted_back,
     why_back,
 )
+from loop.core.wording import read_last
 from loop.errors import Conflict, Missing, Moved, PlatformError
 from loop.perform import identity
 from loop.perform.emit import Emit
@@ -178,7 +180,8 @@ def _put_back(
     *, number: int, despite: type[PlatformError],
 ) -> Back:  # fmt: skip
     """What depends on others goes first. A service that fails with `despite`, or is gone, does not hold up the rest."""
-    back = Back()
+    back, earlier = Back(), dict(emit.state.put_back)
+    again = emit.state.attempt("RestoreServices", number) > 1
     for service in reversed(in_order(services)):
         wanted = _shares(found[service.name])
         if not wanted:
@@ -193,23 +196,65 @@ def _put_back(
             back=standing_first(emit.state, service.name),
             definitions=defined(emit.state, service.name),
         )
+        before = _last_read(emit.state, service.name)
         try:
             there = setting.platform().in_place(shift, wait=emit.wait)
             moved = setting.platform().move_traffic(shift, wait=emit.wait)
-        except (despite, Missing) as trouble:
+        except PlatformError as trouble:
+            _tell_what_moved(service, wanted, before, setting, emit, number=number)
+            if not isinstance(trouble, despite | Missing):
+                raise
             back.left[service.name] = setting.redact(trouble.message)
             back.elsewhere |= {service.name} if isinstance(trouble, Moved) else set()
             continue
-        if there:
-            back.untouched.append(service.name)
-        else:
+        settings = tuple(map(setting.redact, moved.settings))
+        # an attempt that was broken off may have moved it; otherwise somebody else did, and it is no work of ours
+        ours = not there or (again and before != wanted)
+        if ours:
             back.restored[service.name] = moved.serving.traffic
-            emit(ServiceRestored(iteration=number, service=service.name, traffic=moved.serving.traffic))
-        if moved.settings:
-            back.settings[service.name] = tuple(map(setting.redact, moved.settings))
+        else:
+            back.untouched.append(service.name)
+        if ours or before != wanted:
+            emit(
+                ServiceRestored(
+                    iteration=number, service=service.name, traffic=moved.serving.traffic, settings=settings
+                )
+            )
+        if settings:
+            back.settings[service.name] = settings
         if moved.kept:
             back.kept[service.name] = tuple(map(setting.redact, moved.kept))
+    return _with_earlier(back, earlier)
+
+
+def _with_earlier(back: Back, earlier: Mapping[str, ServiceRestored]) -> Back:
+    """With what attempts that were broken off had put back."""
+    for name, told in earlier.items():
+        back.restored.setdefault(name, told.traffic)
+        back.settings[name] = tuple(dict.fromkeys((*told.settings, *back.settings.get(name, ()))))
+    back.untouched = [name for name in back.untouched if name not in back.restored]
+    back.settings = {name: said for name, said in back.settings.items() if said}
     return back
+
+
+def _tell_what_moved(
+    service: Service, wanted: dict[str, int], before: dict[str, int], setting: Setting, emit: Emit, *, number: int
+) -> None:
+    """The traffic may be back although what came after it failed; what can not be read is not told."""
+    with suppress(PlatformError):
+        serving = setting.platform().serving(service, wait=emit.wait)
+        if shares(serving.traffic) == wanted != before:
+            emit(ServiceRestored(iteration=number, service=service.name, traffic=serving.traffic))
+
+
+def _last_read(state: RunState, name: str) -> dict[str, int]:
+    """The split as the journal knows it; an attempt that was killed may have changed it since."""
+    for it in reversed(state.iterations):
+        service = it.services.get(name)
+        read = read_last(service) if service else None
+        if service and (service.restored or read):
+            return shares(service.restored or (read.traffic if read else ()))
+    return {}
 
 
 def _shares(serving: Serving | None) -> dict[str, int]:

@@ -116,13 +116,49 @@ def test_a_roll_back_that_is_refused_is_not_said_to_be_done_and_goes_on_later(
     assert "loop rollback local-2" in resumed.stderr
 
     faults.fault = lambda *_: None
-    again = stack.loop("rollback", "--env", "local")
+    again = stack.loop("rollback", "--env", "local", env={"COLUMNS": "200"})
     assert again.returncode == 0, again.stdout + again.stderr
     assert splits(faults) == before
     assert "goal met, rolled back" in again.stdout
     assert "goal met, rolled back" in told(stack)
     assert "not finished" not in told(stack) + stack.report(2, 0)
+    is_put_back(stack, before, again.stdout)
     assert "was rolled back" in stack.loop("resume", "--env", "local").stderr
+
+
+def is_put_back(stack: Any, before: Splits, stdout: str) -> None:
+    """Also what an attempt did that was broken off, and what the journal says that serves."""
+    report = stack.report(2, 0)
+    assert "Had that split still" not in report
+    for name, split in before.items():
+        (revision,) = split
+        assert f"Put back (asked for with loop rollback): {name} to 100% {revision}\n" in stdout
+        assert f"**{name}**: 100% {revision}" in report
+        assert f"100% {revision}" in told(stack), "what `loop status` says of it"
+
+
+def test_a_roll_back_that_was_killed_when_its_update_was_under_way_says_in_the_end_what_it_did(faults: Any) -> None:
+    stack = faults.stack
+    changed(stack)
+    assert stack.loop("run", "--env", "local").returncode == 0
+    started: list[Any] = []
+    sent: list[str] = []
+
+    def kill(method: str, _number: int, _request: bytes) -> Any:
+        sent.extend([method] if method == "UpdateService" else [])
+        if sent and method != "UpdateService":
+            os.kill(started[0].pid, signal.SIGKILL)
+        return None
+
+    faults.fault = kill
+    started.append(stack.start("rollback", "--env", "local"))
+    started[0].communicate(timeout=60)
+    faults.fault = lambda *_: None
+    assert sent == ["UpdateService"]
+    back = stack.loop("rollback", "--env", "local", env={"COLUMNS": "200"})
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert splits(faults) == faults.before
+    is_put_back(stack, faults.before, back.stdout)
 
 
 def test_a_roll_back_that_is_killed_is_not_said_to_be_done(faults: Any) -> None:

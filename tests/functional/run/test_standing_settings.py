@@ -175,4 +175,6 @@ def test_what_somebody_else_changed_since_is_named_and_stays(stack: Any, found: 
     assert back.returncode == 3, back.stdout + back.stderr
     left = {**before[0], "ingress": run_v2.IngressTraffic.INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER}
     assert (found.standing(), found.split()) == (left, before[1])
-    assert "changed since, and it stays: ingress: internal-and-cloud-load-balancing" in stack.report(2, 0)
+    stays = "changed since, and it stays: ingress: internal-and-cloud-load-balancing"
+    assert stays in stack.report(2, 0)
+    assert stays in " ".join(back.stdout.split()), "which is why the exit code is 3"

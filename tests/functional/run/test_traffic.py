@@ -307,7 +307,9 @@ def test_a_red_run_keeps_its_traffic_and_rolls_back_by_command(
     assert cloud.both() == before
     assert "asked for with loop rollback" in stack.report(2, 0)
     again = stack.loop("rollback", "local-2")
-    assert (again.returncode, "nothing to put back" in again.stderr) == (0, True), again.stderr
+    assert (again.returncode, "local-2 was rolled back already" in again.stdout) == (0, True), again.stderr
+    first = stack.loop("rollback", "local-1")
+    assert (first.returncode, "nothing served before local-1" in first.stderr) == (2, True), first.stderr
     assert "local-2 (on the embedded emulator): waiting for a commit, rolled back." in again.stdout
     assert "Next: loop run --env local" in again.stdout
     assert "loop resume" not in again.stdout + again.stderr + stack.report(2, 0)
