@@ -310,9 +310,9 @@ def test_a_red_run_keeps_its_traffic_and_rolls_back_by_command(
     assert (again.returncode, "local-2 was rolled back already" in again.stdout) == (0, True), again.stderr
     first = stack.loop("rollback", "local-1")
     assert (first.returncode, "nothing served before local-1" in first.stderr) == (2, True), first.stderr
-    assert "local-2 (on the embedded emulator): waiting for a commit, rolled back." in again.stdout
-    assert "Next: loop run --env local" in again.stdout
-    assert "loop resume" not in again.stdout + again.stderr + stack.report(2, 0)
+    assert "local-2 (on the embedded emulator): waiting for a commit, rolled back." in back.stdout
+    assert "Next: loop run --env local" in back.stdout
+    assert "loop resume" not in back.stdout + back.stderr + again.stdout + stack.report(2, 0)
     assert "**Put back** to the split that the run found" in stack.report(2, 0), "what was told once stays told"
     resumed = stack.loop("resume", "local-2")
     assert resumed.returncode == 2
@@ -337,7 +337,7 @@ def test_what_somebody_else_moved_since_is_named_and_left_alone(
     assert cloud.split("a") == before["a"]
     assert cloud.split("b") == {"b-of-a-colleague": 100}
     assert "waiting for a commit, roll back in part: b left alone." in " ".join(back.stdout.split())
-    assert "Next: loop rollback local-2" in back.stdout
+    assert "to try the roll back again: loop rollback local-2" in back.stdout
     assert "Serving: b" not in back.stdout
     assert "**b** was left alone: b serves b-of-a-colleague 100%, which somebody else decided" in stack.report(2, 0)
 
